@@ -1,0 +1,398 @@
+"""The heart: what the tape is made of, who records, and how it is replayed in reverse.
+
+Running an op on a recorded `Tensor` makes one `Entry`: the op, the entries of its arguments, its
+parameters and the arrays that its gradient rules will ask for. Entries are data, never closures, so
+they can be walked, printed, drawn and timed as well as differentiated. They hold each other, never
+Tensors: there is no reference cycle, and dropping a result frees at once all that led to it.
+
+Three facts carry the rest of this file:
+
+- entries are numbered as they are made, so the numbers are already a topological order;
+- the backward pass keeps its gradients in a dictionary of its own, so passes may nest, run in
+  several threads, or stop in the middle, and leave nothing behind;
+- with `create_graph` the rules are handed Tensors instead of arrays, and so are recorded themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import weakref
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import BackwardError, DTypeError, RuleError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from .primitive import Op
+    from .tensor import TensorMethods
+else:
+    TensorMethods = object  # `tensor.py` installs the methods, since they stand on ops and ops on this
+
+next_serial = itertools.count(1).__next__
+_by_serial = attrgetter("serial")
+
+
+class Entry:
+    """One line of the tape: an op that ran, or a leaf that asked for a gradient.
+
+    `saved` is `(out, *arguments)` with None for what no rule asks for, and None as a whole once released.
+    `parents` has one entry an argument, None where no gradient is wanted. A leaf has no op.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "line", "op", "params", "parents", "saved", "serial", "shape", "watch")
+
+    op: Op | None
+    parents: tuple[Entry | None, ...]
+    params: dict[str, Any] | None
+    saved: tuple[Any, ...] | None
+    serial: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    watch: Watch | None
+    line: str  # where the user called the op: set in debug mode only
+
+
+class Watch:
+    """Who waits for the gradient of an entry: hooks, and the Tensor whose `.grad` it becomes."""
+
+    __slots__ = ("hooks", "tensor")
+
+    def __init__(self, tensor: Tensor | None = None) -> None:
+        self.tensor = None if tensor is None else weakref.ref(tensor)
+        self.hooks: list[Callable[[Tensor], Any]] = []
+
+    def receive(self, entry: Entry, gradient: Any) -> Any:
+        """Run the hooks, which may replace the gradient, and add it to the waiting Tensor's `.grad`."""
+        for hook in tuple(self.hooks):
+            replaced = hook(gradient if isinstance(gradient, Tensor) else wrap(gradient))
+            if replaced is not None:
+                if np.shape(replaced) != entry.shape:
+                    raise ShapeError(
+                        f"register_hook: the hook gave a gradient of shape {np.shape(replaced)} "
+                        f"for a tensor of shape {entry.shape}"
+                    )
+                # A hook that answers an array gets an array onwards; only create_graph passes Tensors.
+                keep = isinstance(gradient, Tensor) or not isinstance(replaced, Tensor)
+                gradient = replaced if keep else replaced._array
+        tensor = None if self.tensor is None else self.tensor()
+        if tensor is not None:
+            new = gradient if isinstance(gradient, Tensor) else wrap(gradient)
+            tensor._grad = new if tensor._grad is None else _add(tensor._grad, new)
+        return gradient
+
+
+def _add(old: Tensor, new: Tensor) -> Tensor:
+    """The sum of two gradients: plain arrays are added without a record, recorded ones with one."""
+    if old._entry is None and new._entry is None:
+        return wrap(old._array + new._array)
+    return old + new
+
+
+class Tensor(TensorMethods):
+    """A NumPy array that records what is computed from it.
+
+    Made by `tapegrad.tensor` and `tapegrad.asarray`, and by every op. `_array` is the value, which is
+    never written to; `_entry` is its line on the tape, or None when no gradient is wanted.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_entry", "_grad")
+
+    _array: Any
+    _entry: Entry | None
+    _grad: Tensor | None
+
+    def __init__(self, array: np.ndarray[Any, Any] | np.generic, requires_grad: bool = False) -> None:
+        if not isinstance(array, np.ndarray | np.generic):
+            raise TypeError(
+                f"Tensor: expected a NumPy array, got {type(array).__name__}; use tapegrad.tensor, which converts"
+            )
+        self._array = array
+        self._entry = leaf(self) if requires_grad else None
+        self._grad = None
+
+
+_new = Tensor.__new__
+
+
+def wrap(array: Any, entry: Entry | None = None) -> Tensor:
+    """A Tensor of `array` at `entry`, with none of the constructor's checks."""
+    tensor = _new(Tensor)
+    tensor._array = array
+    tensor._entry = entry
+    tensor._grad = None
+    return tensor
+
+
+def leaf(tensor: Tensor) -> Entry:
+    """A fresh leaf entry for `tensor`, held weakly so that the tape never keeps it alive."""
+    if tensor._array.dtype.kind != "f":
+        raise DTypeError(
+            f"requires_grad: only floating-point tensors have gradients, and this one is {tensor._array.dtype}; "
+            "convert it first, e.g. tapegrad.tensor(x, dtype=np.float32, requires_grad=True)"
+        )
+    entry = Entry()
+    entry.op = None
+    entry.parents = ()
+    entry.params = None
+    entry.saved = ()
+    entry.serial = next_serial()
+    entry.shape = tensor._array.shape
+    entry.dtype = tensor._array.dtype
+    entry.watch = Watch(tensor)
+    return entry
+
+
+# --------------------------------------------------------------------------------------------------
+# Who records
+
+
+class _Mode(threading.local):
+    """What this thread does with the ops that it runs. Every op reads `usual`, so the rest costs nothing."""
+
+    def __init__(self) -> None:
+        self.recording = True
+        self.observers: tuple[Observer, ...] = ()
+        self.usual = True  # recording, and nobody watches
+
+    def set(self, recording: bool, observers: tuple[Observer, ...]) -> None:
+        self.recording = recording
+        self.observers = observers
+        self.usual = recording and not observers
+
+
+mode = _Mode()
+
+
+class Observer:
+    """Someone who is told of every op and of every rule that this thread runs; see `debug.py`."""
+
+    def called(self, op: Op, arguments: Sequence[Any], params: dict[str, Any], out: Tensor, seconds: float) -> None:
+        """An op ran forward."""
+
+    def differentiated(self, entry: Entry, index: int, gradient: Any, seconds: float) -> None:
+        """The rule of argument `index` of `entry` gave `gradient`."""
+
+
+@contextlib.contextmanager
+def recording(on: bool) -> Iterator[None]:
+    """Record, or do not, in this thread and inside this block."""
+    before = mode.recording
+    mode.set(on, mode.observers)
+    try:
+        yield
+    finally:
+        mode.set(before, mode.observers)
+
+
+@contextlib.contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Tell `observer` of every op of this thread inside this block."""
+    mode.set(mode.recording, (*mode.observers, observer))
+    try:
+        yield
+    finally:
+        mode.set(mode.recording, tuple(o for o in mode.observers if o is not observer))
+
+
+def no_grad() -> contextlib.AbstractContextManager[None]:
+    """Record nothing inside a `with no_grad():` block, or inside a function decorated with `@no_grad()`."""
+    return recording(False)
+
+
+# --------------------------------------------------------------------------------------------------
+# Replay in reverse
+
+UNWANTED = object()  # marks entries whose gradient nobody asked for
+
+
+def collect(roots: Sequence[Entry], targets: Sequence[Entry] = ()) -> tuple[list[Entry], dict[Entry, Any]]:
+    """What lies between `roots` and `targets` (every leaf, when there are none), newest first.
+
+    Also gives the dictionary that the gradients will be kept in: None for what is on the way, UNWANTED
+    for what was reached but leads to no target.
+    """
+    gradients: dict[Entry, Any] = dict.fromkeys(targets)
+    stack = [root for root in dict.fromkeys(roots) if root not in gradients]
+    gradients.update(dict.fromkeys(stack))
+    order: list[Entry] = []
+    push, pop, note = stack.append, stack.pop, order.append
+    while stack:
+        entry = pop()
+        note(entry)
+        for parent in entry.parents:
+            if parent is not None and parent not in gradients:
+                gradients[parent] = None
+                push(parent)
+    order.sort(key=_by_serial, reverse=True)
+    if targets:
+        for entry in reversed(order):
+            if all(parent is None or gradients[parent] is UNWANTED for parent in entry.parents):
+                gradients[entry] = UNWANTED
+        order = [entry for entry in order if gradients[entry] is not UNWANTED]
+    return order, gradients
+
+
+def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bool, release: bool) -> None:
+    """Carry the gradients that `gradients` starts with through `order`, adding up where paths meet.
+
+    `create` records the rules, for a gradient of the gradient; `release` drops what the rules needed.
+    """
+    observers = mode.observers
+    add = np.add
+    owned: set[Entry] = set()  # whose gradient is an array made here, that may be added to in place
+    op: Op | None = None
+    entry: Entry | None = None
+    index = 0
+    before = mode.recording
+    if before is not create:
+        mode.set(create, observers)
+    try:
+        for entry in order:
+            g = gradients[entry]
+            if g is None:
+                continue
+            gradients[entry] = None  # from here on only `g` holds it, so memory falls as the pass goes
+            if entry.watch is not None:
+                g = entry.watch.receive(entry, g)
+            op = entry.op
+            if op is None:
+                continue
+            saved = entry.saved
+            if saved is None:
+                raise BackwardError(
+                    f"backward: the graph behind this {op.name} was released by an earlier backward; pass "
+                    "retain_graph=True to that one, or add the results up and call backward once"
+                )
+            if create:
+                saved = _recordable(entry, saved)
+            params = entry.params
+            rules = op.rules
+            index = -1
+            for parent in entry.parents:
+                index += 1
+                if parent is None:
+                    continue
+                have = gradients[parent]
+                if have is not None:
+                    if have is UNWANTED:
+                        continue
+                    if op.accumulate is not None and parent in owned:
+                        op.accumulate(have, g, params)
+                        continue
+                if observers:
+                    d = _observed_rule(observers, entry, index, rules[index], g, saved)
+                else:
+                    rule, place = rules[index]
+                    d = rule(g, saved, parent.shape, params) if place < 0 else rule(g, saved[place])
+                if d.shape != parent.shape or d.dtype is not parent.dtype:
+                    d = _fit(op, d, parent)
+                if have is None:
+                    gradients[parent] = d
+                elif parent in owned:
+                    add(have, d, have)
+                else:
+                    gradients[parent] = have + d
+                    if not create and parent.shape:  # NumPy's scalars cannot be added to in place
+                        owned.add(parent)
+            if release:
+                entry.saved = None
+    except Exception as error:
+        if op is not None and entry is not None and not isinstance(error, BackwardError):
+            _annotate(error, op, entry, index)
+        raise
+    finally:
+        if before is not create:
+            mode.set(before, observers)
+
+
+def _recordable(entry: Entry, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The saved arrays as Tensors at the entries that they came from."""
+    out, *arguments = saved
+    return (
+        None if out is None else wrap(out, entry),
+        *(
+            value if value is None or parent is None else wrap(value, parent)
+            for value, parent in itertools.zip_longest(arguments, entry.parents)
+        ),
+    )
+
+
+def _fit(op: Op, gradient: Any, parent: Entry) -> Any:
+    """Settle a gradient's shape and dtype: sum over what was broadcast, cast to the input's dtype."""
+    if not isinstance(gradient, Tensor | np.ndarray | np.generic):
+        raise RuleError(f"{op.name}: its rule gave {type(gradient).__name__}, not an array of shape {parent.shape}")
+    shape = gradient.shape
+    if shape != parent.shape:
+        lead = len(shape) - len(parent.shape)
+        if not op.broadcasts or lead < 0 or any(a not in (1, b) for a, b in zip(parent.shape, shape[lead:], strict=True)):
+            raise RuleError(
+                f"{op.name}: its rule gave a gradient of shape {shape} for an argument of shape {parent.shape}; "
+                "a rule gives its argument's shape"
+            )
+        stretched = (i + lead for i, n in enumerate(parent.shape) if n == 1 and shape[i + lead] != 1)
+        gradient = gradient.sum(axis=(*range(lead), *stretched)).reshape(parent.shape)
+    return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
+
+
+def _observed_rule(
+    observers: Sequence[Observer], entry: Entry, index: int, rule: Callable[..., Any], g: Any, saved: tuple[Any, ...]
+) -> Any:
+    from time import perf_counter
+
+    parent = entry.parents[index]
+    assert parent is not None
+    started = perf_counter()
+    gradient = rule(g, saved, parent.shape, entry.params)
+    seconds = perf_counter() - started
+    for observer in observers:
+        observer.differentiated(entry, index, gradient, seconds)
+    return gradient
+
+
+def _annotate(error: Exception, op: Op, entry: Entry, index: int) -> None:
+    """Say where in the backward pass an exception came from."""
+    shapes = ", ".join("constant" if parent is None else str(parent.shape) for parent in entry.parents)
+    line = getattr(entry, "line", None)
+    where = f", called at {line}" if line else "; tapegrad.debug() would tell the line that called it"
+    error.add_note(
+        f"in the gradient of {op.name} for argument {index}: arguments {shapes}, result {entry.shape}{where}"
+    )
+
+
+def backward(tensor: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
+    """Add the gradient of `tensor` to the `.grad` of every leaf it was computed from; see `Tensor.backward`."""
+    root = tensor._entry
+    if root is None:
+        raise BackwardError(
+            "backward: nothing was recorded for this tensor. Nothing that it was computed from requires a gradient "
+            "(tapegrad.tensor(..., requires_grad=True)), or it came through an op without one (a comparison, floor, "
+            "argmax, ...), through detach(), or ran under no_grad()"
+        )
+    order, gradients = collect([root])
+    gradients[root] = cotangent(root, gradient, create_graph)
+    propagate(order, gradients, create=create_graph, release=not (retain_graph or create_graph))
+
+
+def cotangent(root: Entry, gradient: Any, create: bool) -> Any:
+    """The gradient that a backward pass starts from, checked against the entry that it is for."""
+    if gradient is None:
+        if root.shape != ():
+            raise BackwardError(
+                f"backward: a result of shape {root.shape} needs a cotangent of that shape: call y.backward(g), "
+                "or reduce it to one number first, e.g. y.sum().backward()"
+            )
+        gradient = np.ones((), root.dtype)
+    shape = np.shape(gradient)
+    if shape != root.shape:
+        raise ShapeError(f"backward: the cotangent has shape {shape}, but the result has shape {root.shape}")
+    if isinstance(gradient, Tensor):
+        gradient = gradient if gradient.dtype == root.dtype else gradient.astype(root.dtype)
+        return gradient if create else gradient._array
+    gradient = np.array(gradient, root.dtype)  # a copy: the caller may go on writing into theirs
+    return wrap(gradient) if create else gradient

@@ -1,0 +1,394 @@
+"""`primitive()`: a function of arrays and one gradient rule for each argument become an op.
+
+    multiply = primitive(np.multiply, lambda g, y: g * y, lambda g, x: g * x)
+
+A rule takes the incoming gradient `g` and, by name, exactly what it needs of
+
+- the arguments: `x`, `y`, `z` for the first, second and third (or the function's own names for them),
+- `out`, the result,
+- `shape`, the shape of the argument that the rule is for,
+- the op's parameters, such as `axis`: whatever it is called with by keyword.
+
+What no rule names is not kept. Rules are written with operators and with tapegrad's own ops. Given plain
+arrays these run plain NumPy; given Tensors they record, which is how one rule serves every order. A rule
+never branches on values, and never writes into an array.
+"""
+
+from __future__ import annotations
+
+import inspect
+from time import perf_counter
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._tape import Entry, Tensor, mode, next_serial, wrap
+from .errors import LostGradientError, RuleError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+UFUNCS: dict[Any, Callable[..., Any]] = {}  # NumPy's ufunc -> the op that records it
+
+_new_entry = Entry.__new__
+_new_tensor = Tensor.__new__
+
+
+class Op:
+    """What an entry says that ran: a name, a function, and its rules in the one form that backward calls."""
+
+    __slots__ = ("accumulate", "broadcasts", "function", "kept", "name", "needs", "rules")
+
+    name: str
+    function: Callable[..., Any]
+    rules: tuple[Callable[..., Any] | None, ...]
+    needs: tuple[frozenset[int], ...]  # which places of `saved` each rule asks for
+    broadcasts: bool
+    accumulate: Callable[[Any, Any, Any], None] | None
+
+    def __init__(self, name: str, function: Callable[..., Any], broadcasts: bool) -> None:
+        self.name = name
+        self.function = function
+        self.broadcasts = broadcasts
+        self.accumulate = None
+        self.rules = ()
+        self.needs = ()
+        self.kept: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"the op {self.name} cannot be pickled; pickle arrays, or detached Tensors")
+
+    def keeps(self, wanted: tuple[bool, ...], places: int) -> tuple[bool, ...]:
+        """Which of `(out, *arguments)` must be kept, when `wanted` says which arguments want a gradient."""
+        kept = self.kept.get(wanted)
+        if kept is None:
+            needed: set[int] = set()
+            for want, need in zip(wanted, self.needs, strict=False):
+                if want:
+                    needed |= need
+            kept = self.kept[wanted] = tuple(place in needed for place in range(places))
+        return kept
+
+
+def primitive(
+    function: Callable[..., Any],
+    *rules: Callable[..., Any] | None,
+    name: str | None = None,
+    broadcasts: bool | None = None,
+) -> Callable[..., Any]:
+    """Make an op of `function`: called with a Tensor it records, called with arrays it just runs.
+
+    `rules` has one gradient rule for each leading argument that is an array, None for one without a
+    gradient (an index, a condition). Everything else is a parameter, passed on as it came. `broadcasts`
+    (by default, whether `function` is a ufunc) lets a rule give a gradient of the result's shape, which
+    is then summed over what was broadcast. `function` may be compiled by numba; it gets arrays only.
+
+    Raises RuleError when a rule asks for something that does not exist.
+    """
+    is_ufunc = isinstance(function, np.ufunc)
+    op = Op(
+        name or getattr(function, "__name__", type(function).__name__),
+        function,
+        is_ufunc if broadcasts is None else broadcasts,
+    )
+    places, defaults = _names(function, len(rules))
+    adapted = [_adapt(op.name, rule, places, defaults) for rule in rules]
+    op.rules = tuple(rule for rule, _ in adapted)
+    op.needs = tuple(need for _, need in adapted)
+    if is_ufunc and len(rules) == 2 and None not in rules:
+        call = _binary(op)
+    elif is_ufunc and len(rules) == 1:
+        call = _unary(op)
+    else:
+        call = _general(op)
+    call.__name__ = call.__qualname__ = op.name
+    call.__doc__ = getattr(function, "__doc__", None) if isinstance(function, FunctionType) else None
+    call.op = op  # type: ignore[attr-defined]
+    if is_ufunc:
+        UFUNCS[function] = call
+    return call
+
+
+def variadic(function: Callable[..., Any], rule: Callable[..., Any], *, name: str) -> Callable[..., Any]:
+    """Make an op of a function of any number of arrays, with one rule that is told which by `index`.
+
+    The rule may ask for `index`, `arguments` (all arrays, in order), `out`, `shape` and parameters.
+    """
+    ops: dict[int, Op] = {}
+
+    def op_for(count: int) -> Op:
+        op = ops.get(count)
+        if op is None:
+            op = ops[count] = Op(name, function, broadcasts=False)
+            adapted = [_adapt(name, rule, {"out": 0}, {}, index=i, count=count) for i in range(count)]
+            op.rules = tuple(rule for rule, _ in adapted)
+            op.needs = tuple(need for _, need in adapted)
+        return op
+
+    def call(*arguments: Any, **params: Any) -> Any:
+        return _run(op_for(len(arguments)), arguments, params)
+
+    call.__name__ = call.__qualname__ = name
+    call.op_for = op_for  # type: ignore[attr-defined]
+    return call
+
+
+def constant(function: Callable[..., Any], *, name: str | None = None) -> Callable[..., Any]:
+    """Make an op without a gradient (a comparison, floor, argmax): its result is never recorded."""
+    return primitive(function, name=name)
+
+
+# --------------------------------------------------------------------------------------------------
+# Rules in the form that backward calls: rule(g, saved, shape, params)
+
+
+def _names(function: Callable[..., Any], count: int) -> tuple[dict[str, int], dict[str, Any]]:
+    """The names by which rules may ask for arguments, with their places in `saved`; and parameters' defaults."""
+    if isinstance(function, FunctionType):
+        parameters = inspect.signature(function).parameters.values()
+        own = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    else:
+        own, defaults = [], {}
+    names = ["x", "y", "z"][:count]
+    if own[:count]:
+        names = own[:count] if set(names) & set(own[:count]) else names
+        return {"out": 0} | {n: i for i, n in enumerate(names, 1)} | {n: i for i, n in enumerate(own[:count], 1)}, defaults
+    return {"out": 0} | {n: i for i, n in enumerate(names, 1)}, defaults
+
+
+def _adapt(
+    op_name: str,
+    rule: Callable[..., Any] | None,
+    places: dict[str, int],
+    defaults: dict[str, Any],
+    index: int | None = None,
+    count: int = 0,
+) -> tuple[Callable[..., Any] | None, frozenset[int]]:
+    """A rule, which asks by name, as a function of `(g, saved, shape, params)`; and the places it asks for."""
+    if rule is None:
+        return None, frozenset()
+    wanted = list(inspect.signature(rule).parameters)
+    if wanted[:1] != ["g"]:
+        raise RuleError(f"{op_name}: a rule's first parameter is g, the incoming gradient; this one takes {wanted}")
+    match wanted[1:]:
+        case []:
+            return lambda g, saved, shape, params: rule(g), frozenset()
+        case ["shape"]:
+            return (lambda g, saved, shape, params: rule(g, shape),-1), frozenset()
+        case [a] if a in places:
+            i = places[a]
+            return (rule, i), frozenset({i})
+        case [a, b] if a in places and b in places:
+            i, j = places[a], places[b]
+            return lambda g, saved, shape, params: rule(g, saved[i], saved[j]), frozenset({i, j})
+    picks = [(n, places[n]) for n in wanted if n in places]
+    others = [n for n in wanted[1:] if n not in places]
+    fixed = defaults if index is None else {**defaults, "index": index}
+    need = frozenset(i for _, i in picks)
+    if "arguments" in others:
+        need |= frozenset(range(1, count + 1))
+
+    def adapted(g: Any, saved: tuple[Any, ...], shape: tuple[int, ...], params: dict[str, Any] | None) -> Any:
+        known = {**fixed, **params} if params else dict(fixed)
+        known["shape"] = shape
+        known["arguments"] = saved[1:]
+        asked = {n: known[n] for n in others if n in known}
+        for n, i in picks:
+            asked[n] = saved[i]
+        return rule(g, **asked)
+
+    return adapted, need
+
+
+# --------------------------------------------------------------------------------------------------
+# Recording. `_record` is the whole of it; `_unary` and `_binary` are the same, unrolled for ufuncs,
+# because the overhead of an op is what a small model pays for.
+
+
+def _record(op: Op, arguments: Sequence[Any], params: dict[str, Any], recording: bool = True) -> Any:
+    """Run an op whose arguments include a Tensor, and record it if any of them wants a gradient."""
+    raw = [a._array if isinstance(a, Tensor) else a for a in arguments]
+    for key, value in params.items():
+        if isinstance(value, Tensor):
+            if value._entry is not None:
+                raise LostGradientError(f"{op.name}: {key} has no gradient rule; pass {key}.detach() to treat it as fixed")
+            params = {**params, key: value._array}
+    try:
+        array = op.function(*raw, **params)
+    except Exception as error:
+        raise _explained(op, raw, error) from error
+    if not isinstance(array, np.ndarray | np.generic):
+        array = _as_array(op, array)
+    if recording and op.rules:
+        parents = tuple([
+            a._entry if rule is not None and isinstance(a, Tensor) else None
+            for a, rule in zip(arguments, op.rules, strict=False)
+        ])
+        if any(parents):
+            wanted = tuple([p is not None for p in parents])
+            kept = op.kept.get(wanted) or op.keeps(wanted, len(op.rules) + 1)
+            entry = _new_entry(Entry)
+            entry.op = op
+            entry.parents = parents
+            if len(raw) > len(op.rules):
+                params = {**_positional(op, raw), **params}
+            entry.params = params or None
+            entry.saved = (
+                array if kept[0] else None,
+                *[a if keep else None for a, keep in zip(raw, kept[1:], strict=False)],
+            )
+            entry.serial = next_serial()
+            entry.shape = array.shape
+            entry.dtype = array.dtype
+            entry.watch = None
+            return wrap(array, entry)
+    return wrap(array)
+
+
+def _run(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Run an op as its arguments and this thread's mode ask: plainly, recorded, or watched."""
+    for a in arguments:
+        if isinstance(a, Tensor):
+            if mode.usual:
+                return _record(op, arguments, params)
+            return _unusual(op, arguments, params)
+    return op.function(*arguments, **params)
+
+
+def _unusual(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Run an op while nothing is recorded, or while somebody watches."""
+    observers = mode.observers
+    if not observers:
+        return _record(op, arguments, params, recording=False)
+    started = perf_counter()
+    out = _record(op, arguments, params, mode.recording)
+    seconds = perf_counter() - started
+    for observer in observers:
+        observer.called(op, arguments, params, out, seconds)
+    return out
+
+
+def _general(op: Op) -> Callable[..., Any]:
+    def call(*arguments: Any, **params: Any) -> Any:
+        return _run(op, arguments, params)
+
+    return call
+
+
+def _unary(op: Op) -> Callable[..., Any]:
+    function = op.function
+    keep_out, keep_x = op.keeps((True,), 2)
+
+    def call(x: Any) -> Any:
+        if type(x) is not Tensor or not mode.usual:
+            return _run(op, (x,), {})
+        a, parent = x._array, x._entry
+        try:
+            array = function(a)
+        except Exception as error:
+            raise _explained(op, (a,), error) from error
+        out = _new_tensor(Tensor)
+        out._array = array
+        out._grad = None
+        if parent is None:
+            out._entry = None
+            return out
+        entry = out._entry = _new_entry(Entry)
+        entry.op = op
+        entry.parents = (parent,)
+        entry.params = None
+        entry.saved = (array if keep_out else None, a if keep_x else None)
+        entry.serial = next_serial()
+        entry.shape = array.shape
+        entry.dtype = array.dtype
+        entry.watch = None
+        return out
+
+    return call
+
+
+def _binary(op: Op) -> Callable[..., Any]:
+    function = op.function
+    # Indexed by which arguments want a gradient: 1 the first, 2 the second, 3 both.
+    keep_out, keep_x, keep_y = zip(*(op.keeps((bool(n & 1), bool(n & 2)), 3) for n in range(4)), strict=True)
+
+    def call(x: Any, y: Any) -> Any:
+        if type(x) is Tensor:
+            a, p = x._array, x._entry
+            if type(y) is Tensor:
+                b, q = y._array, y._entry
+            elif isinstance(y, Tensor):
+                return _run(op, (x, y), {})
+            else:
+                b, q = y, None
+        elif type(y) is Tensor and not isinstance(x, Tensor):
+            a, p, b, q = x, None, y._array, y._entry
+        else:
+            return _run(op, (x, y), {})
+        if not mode.usual:
+            return _unusual(op, (x, y), {})
+        try:
+            array = function(a, b)
+        except Exception as error:
+            raise _explained(op, (a, b), error) from error
+        out = _new_tensor(Tensor)
+        out._array = array
+        out._grad = None
+        if p is None:
+            if q is None:
+                out._entry = None
+                return out
+            wanted = 2
+        else:
+            wanted = 1 if q is None else 3
+        entry = out._entry = _new_entry(Entry)
+        entry.op = op
+        entry.parents = (p, q)
+        entry.params = None
+        entry.saved = (array if keep_out[wanted] else None, a if keep_x[wanted] else None, b if keep_y[wanted] else None)
+        entry.serial = next_serial()
+        entry.shape = array.shape
+        entry.dtype = array.dtype
+        entry.watch = None
+        return out
+
+    return call
+
+
+def _positional(op: Op, raw: Sequence[Any]) -> dict[str, Any]:
+    """Parameters that were passed by position, by name, so that rules can ask for them."""
+    if not isinstance(op.function, FunctionType):
+        raise TypeError(f"{op.name}: takes {len(op.rules)} arrays, got {len(raw)}; pass parameters by keyword")
+    names = list(inspect.signature(op.function).parameters)
+    return dict(zip(names[len(op.rules) :], raw[len(op.rules) :], strict=False))
+
+
+def _as_array(op: Op, value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        return np.asarray(value)
+    raise RuleError(
+        f"{op.name}: an op's function gives one array, and this one gave {type(value).__name__}; "
+        "make one op of each result"
+    )
+
+
+def _explained(op: Op, raw: Sequence[Any], error: Exception) -> Exception:
+    """NumPy's exception, saying also which op and which arguments it was about."""
+    got = ", ".join(f"{getattr(a, 'dtype', type(a).__name__)} {np.shape(a)}" for a in raw if _has_shape(a))
+    if op.broadcasts and isinstance(error, ValueError) and "broadcast" in str(error):
+        shapes = " and ".join(str(np.shape(a)) for a in raw)
+        return ShapeError(
+            f"{op.name}: shapes {shapes} do not broadcast together; aligned at the right, "
+            "each dimension must be equal or 1"
+        )
+    error.add_note(f"in {op.name} of {got}")
+    return error
+
+
+def _has_shape(value: Any) -> bool:
+    return isinstance(value, np.ndarray | np.generic | int | float)
