@@ -286,10 +286,10 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
                         op.accumulate(have, g, params)
                         continue
                 if observers:
-                    d = _observed_rule(observers, entry, index, rules[index], g, saved)
+                    d = _observed_rule(observers, entry, index, g, saved)
                 else:
                     rule, place = rules[index]
-                    d = rule(g, saved, parent.shape, params) if place < 0 else rule(g, saved[place])
+                    d = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, params)
                 if d.shape != parent.shape or d.dtype is not parent.dtype:
                     d = _fit(op, d, parent)
                 if have is None:
@@ -341,14 +341,15 @@ def _fit(op: Op, gradient: Any, parent: Entry) -> Any:
 
 
 def _observed_rule(
-    observers: Sequence[Observer], entry: Entry, index: int, rule: Callable[..., Any], g: Any, saved: tuple[Any, ...]
+    observers: Sequence[Observer], entry: Entry, index: int, g: Any, saved: tuple[Any, ...]
 ) -> Any:
     from time import perf_counter
 
     parent = entry.parents[index]
-    assert parent is not None
+    assert parent is not None and entry.op is not None
+    rule, place = entry.op.rules[index]
     started = perf_counter()
-    gradient = rule(g, saved, parent.shape, entry.params)
+    gradient = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, entry.params)
     seconds = perf_counter() - started
     for observer in observers:
         observer.differentiated(entry, index, gradient, seconds)

@@ -3,7 +3,7 @@
     TapegradError
     ├── ShapeError          (ValueError)          shapes that do not fit together
     ├── DTypeError          (TypeError)           a dtype that cannot do what was asked
-    ├── LostGradientError   (TypeError)           what would have dropped a gradient silently
+    ├── LostGradientError   (RuntimeError)        what would have dropped a gradient silently
     ├── BackwardError       (RuntimeError)        a backward pass that cannot run
     ├── RuleError           (RuntimeError)        a gradient rule that broke its contract
     ├── NaNError            (FloatingPointError)  what `detect_nan()` found
@@ -36,8 +36,11 @@ class DTypeError(TapegradError, TypeError):
     """A dtype that cannot do what was asked, such as an integer asked for a gradient."""
 
 
-class LostGradientError(TapegradError, TypeError):
-    """A recorded Tensor was about to become a plain array or number, and its gradient to be lost."""
+class LostGradientError(TapegradError, RuntimeError):
+    """A recorded Tensor was about to become a plain array or number, and its gradient to be lost.
+
+    Not a TypeError: NumPy replaces those, while it stores an element, by a message that names no remedy.
+    """
 
 
 class BackwardError(TapegradError, RuntimeError):

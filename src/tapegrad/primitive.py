@@ -4,7 +4,7 @@
 
 A rule takes the incoming gradient `g` and, by name, exactly what it needs of
 
-- the arguments: `x`, `y`, `z` for the first, second and third (or the function's own names for them),
+- the arguments, by the names that a Python function gives them, or as `x`, `y`, `z` where it gives none,
 - `out`, the result,
 - `shape`, the shape of the argument that the rule is for,
 - the op's parameters, such as `axis`: whatever it is called with by keyword.
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import inspect
 from time import perf_counter
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class Op:
 
     name: str
     function: Callable[..., Any]
-    rules: tuple[Callable[..., Any] | None, ...]
+    rules: tuple[tuple[Callable[..., Any], int] | None, ...]
     needs: tuple[frozenset[int], ...]  # which places of `saved` each rule asks for
     broadcasts: bool
     accumulate: Callable[[Any, Any, Any], None] | None
@@ -99,9 +99,10 @@ def primitive(
     adapted = [_adapt(op.name, rule, places, defaults) for rule in rules]
     op.rules = tuple(rule for rule, _ in adapted)
     op.needs = tuple(need for _, need in adapted)
-    if is_ufunc and len(rules) == 2 and None not in rules:
+    simple = is_ufunc or isinstance(function, BuiltinFunctionType)  # gives an array and takes no parameters
+    if simple and len(rules) == 2:
         call = _binary(op)
-    elif is_ufunc and len(rules) == 1:
+    elif simple and len(rules) == 1:
         call = _unary(op)
     else:
         call = _general(op)
@@ -113,7 +114,9 @@ def primitive(
     return call
 
 
-def variadic(function: Callable[..., Any], rule: Callable[..., Any], *, name: str) -> Callable[..., Any]:
+def variadic(
+    function: Callable[..., Any], rule: Callable[..., Any], *, name: str, broadcasts: bool = False
+) -> Callable[..., Any]:
     """Make an op of a function of any number of arrays, with one rule that is told which by `index`.
 
     The rule may ask for `index`, `arguments` (all arrays, in order), `out`, `shape` and parameters.
@@ -123,7 +126,7 @@ def variadic(function: Callable[..., Any], rule: Callable[..., Any], *, name: st
     def op_for(count: int) -> Op:
         op = ops.get(count)
         if op is None:
-            op = ops[count] = Op(name, function, broadcasts=False)
+            op = ops[count] = Op(name, function, broadcasts)
             adapted = [_adapt(name, rule, {"out": 0}, {}, index=i, count=count) for i in range(count)]
             op.rules = tuple(rule for rule, _ in adapted)
             op.needs = tuple(need for _, need in adapted)
@@ -143,22 +146,20 @@ def constant(function: Callable[..., Any], *, name: str | None = None) -> Callab
 
 
 # --------------------------------------------------------------------------------------------------
-# Rules in the form that backward calls: rule(g, saved, shape, params)
+# Rules in the two forms that backward calls: `rule(g, saved[place])`, the usual one, without a call between;
+# and `rule(g, saved, shape, params)` for everything else, whose place is FULL.
+
+FULL = -1
 
 
 def _names(function: Callable[..., Any], count: int) -> tuple[dict[str, int], dict[str, Any]]:
     """The names by which rules may ask for arguments, with their places in `saved`; and parameters' defaults."""
+    names, defaults = ["x", "y", "z"], {}
     if isinstance(function, FunctionType):
         parameters = inspect.signature(function).parameters.values()
-        own = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    else:
-        own, defaults = [], {}
-    names = ["x", "y", "z"][:count]
-    if own[:count]:
-        names = own[:count] if set(names) & set(own[:count]) else names
-        return {"out": 0} | {n: i for i, n in enumerate(names, 1)} | {n: i for i, n in enumerate(own[:count], 1)}, defaults
-    return {"out": 0} | {n: i for i, n in enumerate(names, 1)}, defaults
+    return {"out": 0} | {name: place for place, name in enumerate(names[:count], 1)}, defaults
 
 
 def _adapt(
@@ -168,8 +169,8 @@ def _adapt(
     defaults: dict[str, Any],
     index: int | None = None,
     count: int = 0,
-) -> tuple[Callable[..., Any] | None, frozenset[int]]:
-    """A rule, which asks by name, as a function of `(g, saved, shape, params)`; and the places it asks for."""
+) -> tuple[tuple[Callable[..., Any], int] | None, frozenset[int]]:
+    """A rule, which asks by name, in the form that backward calls; and the places of `saved` it asks for."""
     if rule is None:
         return None, frozenset()
     wanted = list(inspect.signature(rule).parameters)
@@ -177,15 +178,14 @@ def _adapt(
         raise RuleError(f"{op_name}: a rule's first parameter is g, the incoming gradient; this one takes {wanted}")
     match wanted[1:]:
         case []:
-            return lambda g, saved, shape, params: rule(g), frozenset()
+            return (lambda g, saved, shape, params: rule(g), FULL), frozenset()
         case ["shape"]:
-            return (lambda g, saved, shape, params: rule(g, shape),-1), frozenset()
+            return (lambda g, saved, shape, params: rule(g, shape), FULL), frozenset()
         case [a] if a in places:
-            i = places[a]
-            return (rule, i), frozenset({i})
+            return (rule, places[a]), frozenset({places[a]})
         case [a, b] if a in places and b in places:
             i, j = places[a], places[b]
-            return lambda g, saved, shape, params: rule(g, saved[i], saved[j]), frozenset({i, j})
+            return (lambda g, saved, shape, params: rule(g, saved[i], saved[j]), FULL), frozenset({i, j})
     picks = [(n, places[n]) for n in wanted if n in places]
     others = [n for n in wanted[1:] if n not in places]
     fixed = defaults if index is None else {**defaults, "index": index}
@@ -202,7 +202,7 @@ def _adapt(
             asked[n] = saved[i]
         return rule(g, **asked)
 
-    return adapted, need
+    return (adapted, FULL), need
 
 
 # --------------------------------------------------------------------------------------------------
@@ -385,6 +385,12 @@ def _explained(op: Op, raw: Sequence[Any], error: Exception) -> Exception:
         return ShapeError(
             f"{op.name}: shapes {shapes} do not broadcast together; aligned at the right, "
             "each dimension must be equal or 1"
+        )
+    if isinstance(op.function, np.ufunc) and op.function.signature and isinstance(error, ValueError):
+        shapes = " and ".join(str(np.shape(a)) for a in raw)
+        return ShapeError(
+            f"{op.name}: shapes {shapes} do not fit together as {op.function.signature}, where dimensions of one "
+            "name have one size and those before them broadcast"
         )
     error.add_note(f"in {op.name} of {got}")
     return error

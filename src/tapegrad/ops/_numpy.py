@@ -1,0 +1,164 @@
+"""NumPy's own spellings: which function of ours answers when NumPy's is called with a Tensor.
+
+Ufuncs find their op in `primitive.UFUNCS`. Functions such as `np.sum` are registered here, by
+`@speaks_for(np.sum, a="x")`, which also says where NumPy names a parameter differently.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from .._tape import Tensor, mode
+from ..errors import LostGradientError
+from ..primitive import UFUNCS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Spelling:
+    """One of our functions, and how NumPy's arguments become its own."""
+
+    __slots__ = ("function", "names", "positional", "renamed")
+
+    def __init__(self, function: Callable[..., Any], numpy_function: Callable[..., Any], renamed: dict[str, str]) -> None:
+        self.function = function
+        self.renamed = renamed
+        self.names = list(inspect.signature(function).parameters)
+        theirs = _parameters(numpy_function)
+        # Arguments by position mean the same for both as long as the names agree.
+        self.positional = len(self.names)
+        for place, (mine, name) in enumerate(zip(self.names, theirs or self.names, strict=False)):
+            if mine != renamed.get(name, name):
+                self.positional = place
+                break
+
+    def call(self, numpy_function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if len(args) <= self.positional and all(name in self.names for name in kwargs):
+            return self.function(*args, **kwargs)
+        bound = inspect.signature(numpy_function).bind(*args, **kwargs)
+        given = {}
+        for name, value in bound.arguments.items():
+            parameter = bound.signature.parameters[name]
+            mine = self.renamed.get(name, name)
+            if mine in self.names:
+                if value is not np._NoValue:  # type: ignore[attr-defined]
+                    given[mine] = value
+            elif value is not parameter.default:
+                raise TypeError(
+                    f"np.{numpy_function.__name__}: {name}= is not supported on a Tensor; tapegrad's takes "
+                    f"{', '.join(self.names)}. " + _REMEDY.get(name, "Use t.numpy() of a detached Tensor for the rest")
+                )
+        return self.function(**given)
+
+
+_REMEDY = {
+    "out": "Results are new Tensors: write y = f(x) instead of f(x, out=y)",
+    "dtype": "Cast with astype first",
+    "where": "Use tapegrad.where on the argument first",
+}
+
+FUNCTIONS: dict[Any, _Spelling] = {}
+
+
+def speaks_for(*numpy_functions: Callable[..., Any], **renamed: str) -> Callable[[F], F]:
+    """Make the decorated function answer when one of NumPy's is called with a Tensor among its arguments."""
+
+    def register(function: F) -> F:
+        for numpy_function in numpy_functions:
+            FUNCTIONS[numpy_function] = _Spelling(function, numpy_function, renamed)
+        return function
+
+    return register
+
+
+def _parameters(function: Callable[..., Any]) -> list[str] | None:
+    try:
+        return list(inspect.signature(function).parameters)
+    except ValueError:  # some of NumPy's C functions do not tell
+        return None
+
+
+# What NumPy answers from shapes, dtypes or values alone: no gradient is lost by asking.
+PLAIN = {
+    np.allclose, np.argpartition, np.argsort, np.argwhere, np.array2string, np.array_equal, np.array_equiv,
+    np.array_repr, np.array_str, np.bincount, np.can_cast, np.common_type, np.digitize, np.empty_like,
+    np.flatnonzero, np.full_like, np.histogram, np.iscomplex, np.iscomplexobj, np.isclose, np.isin, np.isneginf,
+    np.isposinf, np.isreal, np.isrealobj, np.may_share_memory, np.min_scalar_type, np.ndim, np.nonzero,
+    np.ones_like, np.result_type, np.searchsorted, np.shape, np.shares_memory, np.size, np.unique, np.zeros_like,
+}  # fmt: skip
+
+
+def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer `function(*args, **kwargs)`, a NumPy function called with a Tensor somewhere in its arguments."""
+    spelling = FUNCTIONS.get(function)
+    if spelling is not None:
+        return spelling.call(function, args, kwargs)
+    if function not in PLAIN and mode.recording and any(map(_is_recorded, _leaves((args, kwargs)))):
+        raise lost(f"np.{_path(function)}", "has no gradient rule here")
+    return function(*_plain(args), **_plain(kwargs))
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer a ufunc, or one of its methods, called with a Tensor."""
+    op = UFUNCS.get(ufunc)
+    if method == "__call__" and op is not None and not kwargs:
+        return op(*inputs)
+    if kwargs.pop("out", None) is not None:
+        raise TypeError(f"np.{ufunc.__name__}: out= cannot be a Tensor or go with one. {_REMEDY['out']}")
+    if method == "reduce" and ufunc in REDUCTIONS:
+        kwargs.setdefault("axis", 0)
+        return call_function(REDUCTIONS[ufunc], inputs, kwargs)
+    if method == "outer" and op is not None and not kwargs:
+        x, y = inputs
+        return op(x.reshape(x.shape + (1,) * np.ndim(y)) if np.ndim(x) else x, y)
+    if mode.recording and any(map(_is_recorded, _leaves((inputs, kwargs)))):
+        what = "takes no keywords here" if method == "__call__" and op is not None else "has no gradient rule here"
+        raise lost(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"), what)
+    return getattr(ufunc, method)(*_plain(inputs), **_plain(kwargs))
+
+
+REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+
+
+def lost(what: str, why: str) -> LostGradientError:
+    """The error for what would silently drop a gradient, with the remedies."""
+    return LostGradientError(
+        f"{what} {why}, so the gradient would be lost. If none is wanted, pass t.detach(); "
+        "otherwise use a function of tapegrad's, or make this one an op with tapegrad.primitive"
+    )
+
+
+def _is_recorded(value: Any) -> bool:
+    return isinstance(value, Tensor) and value._entry is not None
+
+
+def _leaves(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _plain(value: Any) -> Any:
+    """`value` with the arrays of its Tensors."""
+    if isinstance(value, Tensor):
+        return value._array
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple) and any(isinstance(item, Tensor | list | tuple) for item in value):
+        return type(value)(map(_plain, value))
+    return value
+
+
+def _path(function: Callable[..., Any]) -> str:
+    module = getattr(function, "__module__", "") or ""
+    return f"{module.removeprefix('numpy.')}.{function.__name__}" if module.startswith("numpy.") else function.__name__

@@ -1,0 +1,162 @@
+"""Taking elements out by index, and the two functional forms of item assignment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._tape import Tensor
+from ..errors import DTypeError
+from ..primitive import primitive
+from ._numpy import speaks_for
+from .elementwise import multiply
+from .shape import normalized, ravel
+
+
+def plain_key(key: Any) -> Any:
+    """An index without Tensors in it: their arrays serve, since no gradient flows through an index."""
+    if isinstance(key, tuple):
+        return tuple([plain_key(k) for k in key])
+    if isinstance(key, Tensor):
+        if key._array.dtype.kind not in "iub":
+            raise DTypeError(f"index: expected integers or booleans, got a tensor of {key._array.dtype}; use astype(int)")
+        return key._array
+    return key
+
+
+def _is_basic(key: Any) -> bool:
+    """Whether an index names each element at most once, being made of integers, slices, None and Ellipsis."""
+    if isinstance(key, tuple):
+        return all(k is None or k is Ellipsis or isinstance(k, int | slice | np.integer) for k in key)
+    return key is None or key is Ellipsis or isinstance(key, int | slice | np.integer)
+
+
+def _add_at(array: Any, key: Any, value: Any) -> None:
+    """`array[key] += value`, counting an element as often as `key` names it."""
+    if _is_basic(key):
+        array[key] += value
+    else:
+        np.add.at(array, key, value)
+
+
+# x[key], and its reverse: zeros of x's shape with the gradient put back at `key`
+
+
+def _scatter_raw(x: Any, *, onto: tuple[int, ...], key: Any) -> Any:
+    out = np.zeros(onto, x.dtype)
+    if _is_basic(key):
+        out[key] = x
+    else:
+        np.add.at(out, key, x)
+    return out
+
+
+getitem_op = primitive(
+    lambda x, *, key: x[key],
+    lambda g, shape, key: _scatter(g, onto=shape, key=key),
+    name="getitem",
+)
+_scatter = primitive(_scatter_raw, lambda g, key: getitem_op(g, key=key), name="scatter")
+
+# A second slice of one array adds into the first one's gradient, instead of making another array of zeros.
+getitem_op.op.accumulate = lambda have, g, params: _add_at(have, params["key"], g)
+
+
+def getitem(x: Any, key: Any) -> Any:
+    """`x[key]`, for every kind of index that NumPy knows."""
+    return getitem_op(x, key=key if isinstance(key, int | slice) else plain_key(key))
+
+
+@speaks_for(np.take, a="x")
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """The elements of `x` at `indices` along `axis`, or of the flattened `x` for None."""
+    if axis is None:
+        return getitem_op(ravel(x), key=_integers("take", indices))
+    (place,) = normalized(axis, np.ndim(x))
+    return getitem_op(_array(x), key=(slice(None),) * place + (_integers("take", indices),))
+
+
+@speaks_for(np.take_along_axis, arr="x")
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+    """For each line along `axis`, the elements at that line's own `indices`; the other dimensions broadcast."""
+    indices = _integers("take_along_axis", indices)
+    if axis is None:
+        return getitem_op(ravel(x), key=indices)
+    (place,) = normalized(axis, np.ndim(x))
+    key: list[Any] = [
+        np.arange(n).reshape([-1 if j == i else 1 for j in range(np.ndim(x))]) for i, n in enumerate(np.shape(x))
+    ]
+    key[place] = indices
+    return getitem_op(_array(x), key=tuple(key))
+
+
+@speaks_for(np.repeat, a="x")
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element of `x`, or of the flattened `x` for None, `repeats` times in a row along `axis`."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    (place,) = normalized(axis, np.ndim(x))
+    return take(x, np.repeat(np.arange(np.shape(x)[place]), plain_key(repeats)), place)
+
+
+def _array(x: Any) -> Any:
+    return x if isinstance(x, Tensor) else np.asarray(x)
+
+
+def _integers(name: str, indices: Any) -> Any:
+    indices = np.asarray(plain_key(indices))
+    if indices.dtype.kind not in "iu" and indices.size:
+        raise DTypeError(f"{name}: indices must be integers, got {indices.dtype}")
+    return indices.astype(np.intp)
+
+
+# Item assignment that gives a new array
+
+
+def _index_update_raw(x: Any, value: Any, *, key: Any) -> Any:
+    out = np.array(x, copy=True)
+    out[key] = value
+    return out
+
+
+def _index_add_raw(x: Any, value: Any, *, key: Any) -> Any:
+    out = np.array(x, copy=True)
+    _add_at(out, key, value)
+    return out
+
+
+def _last_writer(onto: tuple[int, ...], key: Any) -> Any:
+    """1 for each element of `x[key]` that an assignment leaves there, 0 where a later one overwrites it."""
+    if _is_basic(key):
+        return 1
+    writer = np.zeros(onto, np.intp)
+    order = np.arange(writer[key].size).reshape(writer[key].shape)
+    writer[key] = order
+    return (writer[key] == order).astype(np.int8)
+
+
+_index_update = primitive(
+    _index_update_raw,
+    lambda g, key: _index_update(g, 0, key=key),
+    lambda g, key: multiply(getitem_op(g, key=key), _last_writer(g.shape, key)),
+    name="index_update",
+    broadcasts=True,
+)
+_index_add = primitive(
+    _index_add_raw,
+    lambda g: g,
+    lambda g, key: getitem_op(g, key=key),
+    name="index_add",
+    broadcasts=True,
+)
+
+
+def index_update(x: Any, key: Any, value: Any) -> Any:
+    """A copy of `x` in which `x[key] = value` was done; where `key` names an element twice, the last one stays."""
+    return _index_update(x, value, key=plain_key(key))
+
+
+def index_add(x: Any, key: Any, value: Any) -> Any:
+    """A copy of `x` in which `value` was added at `key`, as often as `key` names an element."""
+    return _index_add(x, value, key=plain_key(key))
