@@ -6,3 +6,4 @@ from .errors import *
 from .ops import *
 from .primitive import primitive
 from .tensor import arange, asarray, eye, full, linspace, ones, tensor, zeros
+from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp

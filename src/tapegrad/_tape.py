@@ -315,11 +315,11 @@ def _recordable(entry: Entry, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     """The saved arrays as Tensors at the entries that they came from."""
     out, *arguments = saved
     return (
-        None if out is None else wrap(out, entry),
-        *(
-            value if value is None or parent is None else wrap(value, parent)
-            for value, parent in itertools.zip_longest(arguments, entry.parents)
-        ),
+        None if out is None else wrap(np.asarray(out), entry),
+        *[
+            value if value is None or parent is None else wrap(np.asarray(value), parent)
+            for value, parent in zip(arguments, entry.parents, strict=True)
+        ],
     )
 
 

@@ -133,7 +133,7 @@ def variadic(
         return op
 
     def call(*arguments: Any, **params: Any) -> Any:
-        return _run(op_for(len(arguments)), arguments, params)
+        return run(op_for(len(arguments)), arguments, params)
 
     call.__name__ = call.__qualname__ = name
     call.op_for = op_for  # type: ignore[attr-defined]
@@ -250,7 +250,7 @@ def _record(op: Op, arguments: Sequence[Any], params: dict[str, Any], recording:
     return wrap(array)
 
 
-def _run(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
+def run(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
     """Run an op as its arguments and this thread's mode ask: plainly, recorded, or watched."""
     for a in arguments:
         if isinstance(a, Tensor):
@@ -275,7 +275,7 @@ def _unusual(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
 
 def _general(op: Op) -> Callable[..., Any]:
     def call(*arguments: Any, **params: Any) -> Any:
-        return _run(op, arguments, params)
+        return run(op, arguments, params)
 
     return call
 
@@ -286,7 +286,7 @@ def _unary(op: Op) -> Callable[..., Any]:
 
     def call(x: Any) -> Any:
         if type(x) is not Tensor or not mode.usual:
-            return _run(op, (x,), {})
+            return run(op, (x,), {})
         a, parent = x._array, x._entry
         try:
             array = function(a)
@@ -323,13 +323,13 @@ def _binary(op: Op) -> Callable[..., Any]:
             if type(y) is Tensor:
                 b, q = y._array, y._entry
             elif isinstance(y, Tensor):
-                return _run(op, (x, y), {})
+                return run(op, (x, y), {})
             else:
                 b, q = y, None
         elif type(y) is Tensor and not isinstance(x, Tensor):
             a, p, b, q = x, None, y._array, y._entry
         else:
-            return _run(op, (x, y), {})
+            return run(op, (x, y), {})
         if not mode.usual:
             return _unusual(op, (x, y), {})
         try:
