@@ -66,7 +66,7 @@ $(VENV)/made:
 # It is made anew, too, when its Python is gone or is not the one that PYTHON now asks for.
 VERSION := -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])'
 have := $(shell $(RUN) $(VERSION) 2>/dev/null || echo none)
-want := $(if $(PYTHON),$(shell $$(.ci/find-python $(PYTHON)) $(VERSION)),$(filter-out none,$(have)))
+want := $(if $(PYTHON),$(shell { $$(.ci/find-python $(PYTHON)) $(VERSION); } 2>/dev/null),$(filter-out none,$(have)))
 ifneq ($(have),$(want))
 .PHONY: $(VENV)/made
 endif
