@@ -1,5 +1,19 @@
-"""tapegrad differentiates NumPy."""
-from . import ops as _ops
+"""tapegrad differentiates NumPy: a `Tensor` records what runs on a tape, and `backward()` replays it in reverse.
+
+import numpy as np
+import tapegrad as tg
+
+x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+y = np.sum(np.sin(x) * x)
+y.backward()
+x.grad                                   # sin(x) + x cos(x)
+tg.grad(lambda x: np.sum(np.sin(x) * x))(np.arange(3.0))
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import errors, nn, ops, optim, random
 from ._dtype import get_default_dtype, set_default_dtype
 from ._tape import Tensor, no_grad
 from .errors import *
@@ -7,3 +21,49 @@ from .ops import *
 from .primitive import primitive
 from .tensor import arange, asarray, eye, full, linspace, ones, tensor, zeros
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+if TYPE_CHECKING:
+    from . import data, testing, train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Tensor",
+    "arange",
+    "asarray",
+    "checkpoint",
+    "data",
+    "errors",
+    "eye",
+    "full",
+    "get_default_dtype",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linspace",
+    "nn",
+    "no_grad",
+    "ones",
+    "ops",
+    "optim",
+    "primitive",
+    "random",
+    "set_default_dtype",
+    "tensor",
+    "testing",
+    "train",
+    "value_and_grad",
+    "vjp",
+    "zeros",
+]
+__all__ += errors.__all__
+__all__ += ops.__all__
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use what most programs do without."""
+    if name in {"data", "testing", "train"}:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -63,7 +63,7 @@ def _install(name: str, python: Callable[..., Any], numpy_op: Any) -> None:
         setattr(Number, f"__i{name}__", lambda x, y: combine(x, y))
 
 
-for _name, _python, _op in [
+_OPERATORS: list[tuple[str, Callable[..., Any], Any]] = [
     ("add", operator.add, elementwise.add),
     ("sub", operator.sub, elementwise.subtract),
     ("mul", operator.mul, elementwise.multiply),
@@ -74,5 +74,6 @@ for _name, _python, _op in [
     ("neg", operator.neg, elementwise.negative),
     ("pos", operator.pos, elementwise.positive),
     ("abs", operator.abs, elementwise.abs),
-]:
-    _install(_name, _python, _op)
+]
+for _operator in _OPERATORS:
+    _install(*_operator)

@@ -91,7 +91,7 @@ def _add(old: Tensor, new: Tensor) -> Tensor:
     """The sum of two gradients: plain arrays are added without a record, recorded ones with one."""
     if old._entry is None and new._entry is None:
         return wrap(old._array + new._array)
-    return old + new
+    return old + new  # type: ignore[no-any-return]
 
 
 class Tensor(TensorMethods):
@@ -200,9 +200,11 @@ def observed(observer: Observer) -> Iterator[None]:
         mode.set(mode.recording, tuple(o for o in mode.observers if o is not observer))
 
 
-def no_grad() -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
     """Record nothing inside a `with no_grad():` block, or inside a function decorated with `@no_grad()`."""
-    return recording(False)
+    with recording(False):
+        yield
 
 
 # --------------------------------------------------------------------------------------------------
@@ -288,7 +290,7 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
                 if observers:
                     d = _observed_rule(observers, entry, index, g, saved)
                 else:
-                    rule, place = rules[index]
+                    rule, place = rules[index]  # type: ignore[misc]  # only arguments with a rule have a parent
                     d = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, params)
                 if d.shape != parent.shape or d.dtype is not parent.dtype:
                     d = _fit(op, d, parent)
@@ -330,7 +332,8 @@ def _fit(op: Op, gradient: Any, parent: Entry) -> Any:
     shape = gradient.shape
     if shape != parent.shape:
         lead = len(shape) - len(parent.shape)
-        if not op.broadcasts or lead < 0 or any(a not in (1, b) for a, b in zip(parent.shape, shape[lead:], strict=True)):
+        fits = lead >= 0 and all(a in (1, b) for a, b in zip(parent.shape, shape[lead:], strict=True))
+        if not (op.broadcasts and fits):
             raise RuleError(
                 f"{op.name}: its rule gave a gradient of shape {shape} for an argument of shape {parent.shape}; "
                 "a rule gives its argument's shape"
@@ -340,14 +343,12 @@ def _fit(op: Op, gradient: Any, parent: Entry) -> Any:
     return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
 
 
-def _observed_rule(
-    observers: Sequence[Observer], entry: Entry, index: int, g: Any, saved: tuple[Any, ...]
-) -> Any:
+def _observed_rule(observers: Sequence[Observer], entry: Entry, index: int, g: Any, saved: tuple[Any, ...]) -> Any:
     from time import perf_counter
 
     parent = entry.parents[index]
     assert parent is not None and entry.op is not None
-    rule, place = entry.op.rules[index]
+    rule, place = entry.op.rules[index]  # type: ignore[misc]
     started = perf_counter()
     gradient = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, entry.params)
     seconds = perf_counter() - started

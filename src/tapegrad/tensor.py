@@ -59,12 +59,11 @@ def _in_place(op: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any, Any]
 class TensorMethods:
     """The methods of a Tensor; those of NumPy's arrays have NumPy's names and meanings."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()  # Tensor has them
 
-    if TYPE_CHECKING:
-        _array: Any
-        _entry: Entry | None
-        _grad: Tensor | None
+    _array: Any
+    _entry: Entry | None
+    _grad: Tensor | None
 
     # Arithmetic
 
@@ -294,7 +293,7 @@ class TensorMethods:
             if np.shape(value) != self.shape:
                 raise ShapeError(f"grad: expected the tensor's shape {self.shape}, got {np.shape(value)}")
             value = value if isinstance(value, Tensor) else wrap(np.array(value, self.dtype))
-        self._grad = value
+        self._grad = value  # type: ignore[misc]
 
     @property
     def requires_grad(self) -> bool:
@@ -306,8 +305,10 @@ class TensorMethods:
         if value == (self._entry is not None):
             return
         if not value and not self.is_leaf:
-            raise BackwardError("requires_grad = False: this tensor was computed from others; t.detach() lets go of them")
-        self._entry = leaf(self) if value else None  # type: ignore[arg-type]
+            raise BackwardError(
+                "requires_grad = False: this tensor was computed from others; t.detach() lets go of them"
+            )
+        self._entry = leaf(self) if value else None  # type: ignore[arg-type,misc]
 
     @property
     def is_leaf(self) -> bool:
@@ -401,7 +402,7 @@ def _rebuild(array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
 
 
 for _name, _method in vars(TensorMethods).items():
-    if _name not in {"__module__", "__slots__", "__dict__", "__weakref__", "__doc__", "__qualname__"}:
+    if _name not in {"__annotations__", "__doc__", "__module__", "__qualname__", "__slots__"}:
         setattr(Tensor, _name, _method)
 
 

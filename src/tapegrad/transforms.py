@@ -43,7 +43,7 @@ def _at_own_entry(name: str, leaf: Any) -> Tensor:
         )
     outer = leaf._entry if isinstance(leaf, Tensor) and mode.recording else None
     entry = Entry()
-    entry.op = _identity.op  # type: ignore[attr-defined]
+    entry.op = _identity.op
     entry.parents = (outer,)
     entry.params = None
     entry.saved = (None, None)
@@ -57,7 +57,9 @@ def _at_own_entry(name: str, leaf: Any) -> Tensor:
 class _Linearized:
     """A function's result at a point, and the tape that leads from it back to its arguments."""
 
-    def __init__(self, name: str, function: Callable[..., Any], arguments: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, function: Callable[..., Any], arguments: Sequence[Any], kwargs: dict[str, Any]
+    ) -> None:
         leaves, self.rebuild_arguments = flatten(tuple(arguments))
         self.name = name
         self.tensors_in = any(isinstance(leaf, Tensor) for leaf in leaves)
@@ -122,7 +124,9 @@ def _of_some(
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for place in chosen:
         if not -len(args) <= place < len(args):
-            raise TypeError(f"{name}: argnums={argnums}, but the function was called with {len(args)} positional arguments")
+            raise TypeError(
+                f"{name}: argnums={argnums}, but the function was called with {len(args)} positional arguments"
+            )
     places = [place % len(args) for place in chosen]
 
     def of_chosen(*values: Any, **keywords: Any) -> Any:
@@ -170,8 +174,8 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
 def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """A function that gives the gradient of `function`; see `value_and_grad`.
 
-        >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
-        array([ 3., 12.])
+    >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
     """
     valued = value_and_grad(function, argnums)
 
@@ -249,7 +253,7 @@ def hessian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., Any
 
 
 def hvp(function: Callable[..., Any], x: Any, v: Any) -> Any:
-    """The product of the Hessian of `function` at `x` with `v`, which has the shapes of `x`; the Hessian is never made."""
+    """The Hessian of `function` at `x` times `v`, which has the shapes of `x`, without making the Hessian."""
 
     def along(x: Any) -> Any:
         pairs = zip(flatten(grad(function)(x))[0], flatten(v)[0], strict=True)

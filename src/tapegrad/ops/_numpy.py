@@ -7,6 +7,7 @@ Ufuncs find their op in `primitive.UFUNCS`. Functions such as `np.sum` are regis
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -22,34 +23,39 @@ if TYPE_CHECKING:
 
 
 class _Spelling:
-    """One of our functions, and how NumPy's arguments become its own."""
+    """One of our functions, and how NumPy's arguments become its own. The signatures are read at the first call."""
 
-    __slots__ = ("function", "names", "positional", "renamed")
-
-    def __init__(self, function: Callable[..., Any], numpy_function: Callable[..., Any], renamed: dict[str, str]) -> None:
+    def __init__(self, function: Callable[..., Any], renamed: dict[str, str]) -> None:
         self.function = function
         self.renamed = renamed
-        self.names = list(inspect.signature(function).parameters)
-        theirs = _parameters(numpy_function)
-        # Arguments by position mean the same for both as long as the names agree.
+        self.names: list[str] = []
+        self.positional = -1  # up to how many arguments by position mean the same for both
+
+    def _compare(self, numpy_function: Callable[..., Any]) -> None:
+        parameters = inspect.signature(self.function).parameters
+        self.names = list(parameters)
         self.positional = len(self.names)
-        for place, (mine, name) in enumerate(zip(self.names, theirs or self.names, strict=False)):
-            if mine != renamed.get(name, name):
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+            self.positional = sys.maxsize
+            return
+        for place, (mine, name) in enumerate(zip(self.names, _parameters(numpy_function) or self.names, strict=False)):
+            if mine != self.renamed.get(name, name):
                 self.positional = place
                 break
 
     def call(self, numpy_function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.positional < 0:
+            self._compare(numpy_function)
         if len(args) <= self.positional and all(name in self.names for name in kwargs):
             return self.function(*args, **kwargs)
         bound = inspect.signature(numpy_function).bind(*args, **kwargs)
         given = {}
         for name, value in bound.arguments.items():
-            parameter = bound.signature.parameters[name]
             mine = self.renamed.get(name, name)
             if mine in self.names:
-                if value is not np._NoValue:  # type: ignore[attr-defined]
+                if value is not np._NoValue:
                     given[mine] = value
-            elif value is not parameter.default:
+            elif value is not bound.signature.parameters[name].default:
                 raise TypeError(
                     f"np.{numpy_function.__name__}: {name}= is not supported on a Tensor; tapegrad's takes "
                     f"{', '.join(self.names)}. " + _REMEDY.get(name, "Use t.numpy() of a detached Tensor for the rest")
@@ -71,7 +77,7 @@ def speaks_for(*numpy_functions: Callable[..., Any], **renamed: str) -> Callable
 
     def register(function: F) -> F:
         for numpy_function in numpy_functions:
-            FUNCTIONS[numpy_function] = _Spelling(function, numpy_function, renamed)
+            FUNCTIONS[numpy_function] = _Spelling(function, renamed)
         return function
 
     return register
@@ -123,7 +129,12 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     return getattr(ufunc, method)(*_plain(inputs), **_plain(kwargs))
 
 
-REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+}
 
 
 def lost(what: str, why: str) -> LostGradientError:

@@ -6,15 +6,17 @@ Where a derivative is undefined, one choice is made throughout: ties of maximum 
 
 from __future__ import annotations
 
-import builtins
 import math
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..primitive import constant, primitive
 from ._numpy import speaks_for
+
+if TYPE_CHECKING:
+    import builtins
 
 # Arithmetic
 

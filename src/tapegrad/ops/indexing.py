@@ -20,7 +20,9 @@ def plain_key(key: Any) -> Any:
         return tuple([plain_key(k) for k in key])
     if isinstance(key, Tensor):
         if key._array.dtype.kind not in "iub":
-            raise DTypeError(f"index: expected integers or booleans, got a tensor of {key._array.dtype}; use astype(int)")
+            raise DTypeError(
+                f"index: expected integers or booleans, got a tensor of {key._array.dtype}; use astype(int)"
+            )
         return key._array
     return key
 

@@ -78,7 +78,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, axis: int = -1) -> Any:
     labels = labels if isinstance(labels, Tensor) else np.asarray(labels)
     if labels.dtype.kind in "iu" and labels.shape == shape[:-1]:
         labels = plain_key(labels)
-        if labels.size and not (0 <= labels.min() and labels.max() < shape[-1]):
+        if labels.size and not (labels.min() >= 0 and labels.max() < shape[-1]):
             raise IndexError(
                 f"softmax_cross_entropy: labels run from {labels.min()} to {labels.max()}, but there are {shape[-1]} "
                 "classes, counted from 0"

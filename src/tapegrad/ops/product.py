@@ -72,7 +72,7 @@ _tensordot = primitive(lambda x, y, *, axes: np.tensordot(x, y, axes), _tensordo
 
 @speaks_for(np.tensordot, a="x", b="y")
 def tensordot(x: Any, y: Any, axes: int | Sequence[Any] = 2) -> Any:
-    """The sum of products over pairs of dimensions: `axes` is a pair of lists, or how many of x's last and y's first."""
+    """Sums of products over pairs of dimensions: `axes` is a pair of lists, or how many of x's last and y's first."""
     x_shape, y_shape = np.shape(x), np.shape(y)
     if isinstance(axes, int | np.integer):
         of_x, of_y = tuple(range(len(x_shape) - axes, len(x_shape))), tuple(range(axes))

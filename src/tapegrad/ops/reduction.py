@@ -32,12 +32,15 @@ def _count(shape: tuple[int, ...], axis: Axis) -> int:
 
 # Sums
 
+_reduce: Any = np.add.reduce
+
 
 def _sum_rule(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     return broadcast_to(kept(g, shape, axis), shape)
 
 
-_sum = primitive(lambda x, *, axis, keepdims: np.add.reduce(x, axis, None, None, keepdims), _sum_rule, name="sum")
+# What np.sum calls, without its detours.
+_sum = primitive(lambda x, *, axis, keepdims: _reduce(x, axis, None, None, keepdims), _sum_rule, name="sum")
 
 
 @speaks_for(np.sum, a="x")
@@ -219,9 +222,9 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
         if ord == "fro":
             return _norm(x, ord=2, axis=axes, keepdims=keepdims)
         if ord in (1, -1, math.inf, -math.inf):
-            inner, outer = axes if math.isfinite(ord) else axes[::-1]  # type: ignore[arg-type]
+            inner, outer = axes if math.isfinite(ord) else axes[::-1]
             columns = sum(_abs(x), inner, keepdims=True)
-            out = (max if ord > 0 else min)(columns, outer, keepdims=True)  # type: ignore[operator]
+            out = (max if ord > 0 else min)(columns, outer, keepdims=True)
             return out if keepdims else reshape(out, tuple(n for i, n in enumerate(np.shape(x)) if i not in axes))
     raise ValueError(
         f"norm: ord={ord!r} over {len(axes)} dimensions has no gradient rule here; vectors take None, a positive "
@@ -235,7 +238,9 @@ _any = constant(lambda x, *, axis, keepdims: np.any(x, axis, keepdims=keepdims),
 _all = constant(lambda x, *, axis, keepdims: np.all(x, axis, keepdims=keepdims), name="all")
 _argmax = constant(lambda x, *, axis, keepdims: np.argmax(x, axis, keepdims=keepdims), name="argmax")
 _argmin = constant(lambda x, *, axis, keepdims: np.argmin(x, axis, keepdims=keepdims), name="argmin")
-_count_nonzero = constant(lambda x, *, axis, keepdims: np.count_nonzero(x, axis, keepdims=keepdims), name="count_nonzero")
+_count_nonzero = constant(
+    lambda x, *, axis, keepdims: np.count_nonzero(x, axis, keepdims=keepdims), name="count_nonzero"
+)
 
 
 @speaks_for(np.any, a="x")

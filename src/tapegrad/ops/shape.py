@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ def normalized(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     for a in axes:
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim)
-    return tuple(a % ndim for a in axes)  # type: ignore[operator]
+    return tuple(a % ndim for a in axes)
 
 
 # Shape
@@ -228,7 +229,8 @@ def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
         return concat([ravel(a) for a in arrays], 0)
     shapes = [np.shape(a) for a in arrays]
     (place,) = normalized(axis, len(shapes[0]))
-    if any(len(s) != len(shapes[0]) or s[:place] + s[place + 1 :] != shapes[0][:place] + shapes[0][place + 1 :] for s in shapes):
+    others = {(*s[:place], *s[place + 1 :]) if len(s) == len(shapes[0]) else s for s in shapes}
+    if len(others) > 1:
         raise ShapeError(f"concat: shapes {', '.join(map(str, shapes))} must be equal except along axis {axis}")
     bounds = [0]
     for shape in shapes:
@@ -276,7 +278,7 @@ def array_split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[An
         small, larger = divmod(size, int(sections))
         steps = [small + 1] * larger + [small] * (int(sections) - larger)
         bounds = [0, *np.cumsum(steps).tolist()]
-        pairs = list(zip(bounds[:-1], bounds[1:], strict=True))
+        pairs = list(itertools.pairwise(bounds))
     else:
         cuts = [int(c) for c in sections]
         pairs = list(zip([0, *cuts], [*cuts, size], strict=True))
