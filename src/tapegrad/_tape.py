@@ -152,18 +152,41 @@ def leaf(tensor: Tensor) -> Entry:
 # Who records
 
 
+class _Everyone:
+    """Whether every thread records and nobody watches: what each op asks first, cheaper than a thread-local."""
+
+    __slots__ = ("_lock", "_unusual", "usual")
+
+    def __init__(self) -> None:
+        self.usual = True
+        self._unusual = 0
+        self._lock = threading.Lock()
+
+    def count(self, change: int) -> None:
+        """Note that one thread more, or one less, is in an unusual mode."""
+        with self._lock:
+            self._unusual += change
+            self.usual = self._unusual == 0
+
+
+everyone = _Everyone()
+
+
 class _Mode(threading.local):
-    """What this thread does with the ops that it runs. Every op reads `usual`, so the rest costs nothing."""
+    """What this thread does with the ops that it runs."""
 
     def __init__(self) -> None:
         self.recording = True
         self.observers: tuple[Observer, ...] = ()
-        self.usual = True  # recording, and nobody watches
+        self.usual = True
 
     def set(self, recording: bool, observers: tuple[Observer, ...]) -> None:
         self.recording = recording
         self.observers = observers
-        self.usual = recording and not observers
+        usual = recording and not observers
+        if usual is not self.usual:
+            self.usual = usual
+            everyone.count(-1 if usual else 1)
 
 
 mode = _Mode()
@@ -251,9 +274,9 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
     op: Op | None = None
     entry: Entry | None = None
     index = 0
-    before = mode.recording
-    if before is not create:
-        mode.set(create, observers)
+    recorded_outside = mode.recording
+    if create and not recorded_outside:
+        mode.set(True, observers)
     try:
         for entry in order:
             g = gradients[entry]
@@ -309,8 +332,8 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
             _annotate(error, op, entry, index)
         raise
     finally:
-        if before is not create:
-            mode.set(before, observers)
+        if create and not recorded_outside:
+            mode.set(False, observers)
 
 
 def _recordable(entry: Entry, saved: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy import generic, ndarray
 
-from ._tape import Entry, Tensor, mode, next_serial, wrap
+from ._tape import Entry, Tensor, everyone, mode, next_serial, wrap
 from .errors import RuleError, ShapeError
 
 if TYPE_CHECKING:
@@ -303,7 +303,7 @@ def _unary(op: Op) -> Callable[..., Any]:
     keep_out, keep_x = op.keeps((True,), 2)
 
     def call(x: Any) -> Any:
-        if type(x) is not Tensor or not mode.usual:
+        if type(x) is not Tensor or not everyone.usual:
             return run(op, (x,), {})
         a, parent = x._array, x._entry
         try:
@@ -335,7 +335,7 @@ def _one_array(op: Op) -> Callable[..., Any]:
     keep_out, keep_x = op.keeps((True,), 2)
 
     def call(*arguments: Any, **params: Any) -> Any:
-        if len(arguments) != 1 or type(arguments[0]) is not Tensor or not mode.usual:
+        if len(arguments) != 1 or type(arguments[0]) is not Tensor or not everyone.usual:
             return run(op, arguments, params)
         (x,) = arguments
         a, parent = x._array, x._entry
@@ -383,8 +383,8 @@ def _binary(op: Op) -> Callable[..., Any]:
             a, p, b, q = x, None, y._array, y._entry
         else:
             return run(op, (x, y), {})
-        if not mode.usual:
-            return _unusual(op, (x, y), {})
+        if not everyone.usual:
+            return run(op, (x, y), {})
         try:
             array = function(a, b)
         except Exception as error:
