@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._tape import Entry, Tensor
+from ._tape import Entry, Tensor, keep_gradient, keeps_gradient
 from .ops import elementwise
 from .primitive import Op, run
 
@@ -44,7 +44,10 @@ def _python_op(python: Callable[..., Any], op: Op) -> Callable[..., Any]:
 
     def combine(*numbers: Any) -> Number:
         out = run(twin, numbers, {})
-        return Number(out._array.item(), out._entry)
+        number = Number(out._array.item(), out._entry)
+        if keeps_gradient(out):
+            keep_gradient(number)  # which takes the place of `out`
+        return number
 
     return combine
 

@@ -20,6 +20,7 @@ import itertools
 import threading
 import weakref
 from operator import attrgetter
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +56,13 @@ class Entry:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     watch: Watch | None
-    line: str  # where the user called the op: set in debug mode only
+    line: str  # where the user called the op, as file:line: set in debug mode only
+
+    def __repr__(self) -> str:
+        if self.op is None:
+            return f"<entry {self.serial}: leaf {self.shape}>"
+        arguments = ", ".join("constant" if parent is None else str(parent.shape) for parent in self.parents)
+        return f"<entry {self.serial}: {self.op.name} of {arguments} -> {self.shape}>"
 
 
 class Watch:
@@ -145,7 +152,24 @@ def leaf(tensor: Tensor) -> Entry:
     entry.shape = tensor._array.shape
     entry.dtype = tensor._array.dtype
     entry.watch = Watch(tensor)
+    for observer in mode.observers:
+        observer.recorded(entry, tensor)
     return entry
+
+
+def keep_gradient(tensor: Tensor) -> None:
+    """Let backward passes put the gradient of `tensor` in its `.grad` although it is not a leaf."""
+    entry = tensor._entry
+    if entry is not None:
+        if entry.watch is None:
+            entry.watch = Watch()
+        entry.watch.tensor = weakref.ref(tensor)
+
+
+def keeps_gradient(tensor: Tensor) -> bool:
+    """Whether backward passes put the gradient of `tensor` in its `.grad`."""
+    watch = None if tensor._entry is None else tensor._entry.watch
+    return watch is not None and watch.tensor is not None and watch.tensor() is tensor
 
 
 # --------------------------------------------------------------------------------------------------
@@ -179,6 +203,7 @@ class _Mode(threading.local):
         self.recording = True
         self.observers: tuple[Observer, ...] = ()
         self.usual = True
+        self.inside = 0.0  # seconds that observed runs took inside the one that is going on
 
     def set(self, recording: bool, observers: tuple[Observer, ...]) -> None:
         self.recording = recording
@@ -193,13 +218,36 @@ mode = _Mode()
 
 
 class Observer:
-    """Someone who is told of every op and of every rule that this thread runs; see `debug.py`."""
+    """Someone who is told of every op and of every rule that this thread runs; see `debug`.
+
+    Seconds are an op's or a rule's own, without those of the observed ones that it ran itself.
+    """
 
     def called(self, op: Op, arguments: Sequence[Any], params: dict[str, Any], out: Tensor, seconds: float) -> None:
-        """An op ran forward."""
+        """An op ran forward on a Tensor, whether it was recorded or not."""
 
-    def differentiated(self, entry: Entry, index: int, gradient: Any, seconds: float) -> None:
-        """The rule of argument `index` of `entry` gave `gradient`."""
+    def recorded(self, entry: Entry, tensor: Tensor) -> None:
+        """An entry was written for `tensor`: a leaf, or what an op or a transform made."""
+
+    def reached(self, entry: Entry, g: Any) -> None:
+        """A backward pass has the whole gradient of `entry`, and runs its rules next."""
+
+    def differentiated(self, entry: Entry, index: int, g: Any, gradient: Any, seconds: float) -> None:
+        """The rule of argument `index` of `entry` made `gradient` of `g`, or `g` itself was added to what was there."""
+
+
+def observe(run: Callable[[], Any], tell: Callable[[Observer, Any, float], None]) -> Any:
+    """What `run()` gives, after telling this thread's observers of it and of the seconds that it took."""
+    outside, mode.inside = mode.inside, 0.0
+    started = perf_counter()
+    try:
+        result = run()
+        seconds = perf_counter() - started - mode.inside
+        for observer in mode.observers:
+            tell(observer, result, seconds)
+        return result
+    finally:
+        mode.inside = outside + perf_counter() - started
 
 
 @contextlib.contextmanager
@@ -269,6 +317,7 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
     `create` records the rules, for a gradient of the gradient; `release` drops what the rules needed.
     """
     observers = mode.observers
+    observed = bool(observers)
     add = np.add
     owned: set[Entry] = set()  # whose gradient is an array made here, that may be added to in place
     op: Op | None = None
@@ -283,9 +332,13 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
             if g is None:
                 continue
             gradients[entry] = None  # from here on only `g` holds it, so memory falls as the pass goes
+            op = entry.op
+            index = -1
             if entry.watch is not None:
                 g = entry.watch.receive(entry, g)
-            op = entry.op
+            if observed:
+                for observer in observers:
+                    observer.reached(entry, g)
             if op is None:
                 continue
             saved = entry.saved
@@ -298,7 +351,6 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
                 saved = _recordable(entry, saved)
             params = entry.params
             rules = op.rules
-            index = -1
             for parent in entry.parents:
                 index += 1
                 if parent is None:
@@ -308,10 +360,13 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
                     if have is UNWANTED:
                         continue
                     if op.accumulate is not None and parent in owned:
-                        op.accumulate(have, g, params)
+                        if observed:
+                            _observed_accumulate(entry, index, g, have)
+                        else:
+                            op.accumulate(have, g, params)
                         continue
-                if observers:
-                    d = _observed_rule(observers, entry, index, g, saved)
+                if observed:
+                    d = _observed_rule(entry, index, g, saved)
                 else:
                     rule, place = rules[index]  # type: ignore[misc]  # only arguments with a rule have a parent
                     d = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, params)
@@ -366,18 +421,27 @@ def _fit(op: Op, gradient: Any, parent: Entry) -> Any:
     return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
 
 
-def _observed_rule(observers: Sequence[Observer], entry: Entry, index: int, g: Any, saved: tuple[Any, ...]) -> Any:
-    from time import perf_counter
+def _observed_rule(entry: Entry, index: int, g: Any, saved: tuple[Any, ...]) -> Any:
+    """What the rule of argument `index` gives, settled, with the observers told."""
+    op, parent = entry.op, entry.parents[index]
+    assert op is not None and parent is not None
+    rule, place = op.rules[index]  # type: ignore[misc]
 
-    parent = entry.parents[index]
-    assert parent is not None and entry.op is not None
-    rule, place = entry.op.rules[index]  # type: ignore[misc]
-    started = perf_counter()
-    gradient = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, entry.params)
-    seconds = perf_counter() - started
-    for observer in observers:
-        observer.differentiated(entry, index, gradient, seconds)
-    return gradient
+    def run() -> Any:
+        d = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, entry.params)
+        return _fit(op, d, parent)
+
+    return observe(run, lambda observer, d, seconds: observer.differentiated(entry, index, g, d, seconds))
+
+
+def _observed_accumulate(entry: Entry, index: int, g: Any, have: Any) -> None:
+    """Add `g` to the gradient that the parent has already, with the observers told."""
+    assert entry.op is not None and entry.op.accumulate is not None
+    accumulate = entry.op.accumulate
+    observe(
+        lambda: accumulate(have, g, entry.params),
+        lambda observer, _, seconds: observer.differentiated(entry, index, g, g, seconds),
+    )
 
 
 def _annotate(error: Exception, op: Op, entry: Entry, index: int) -> None:
@@ -385,9 +449,8 @@ def _annotate(error: Exception, op: Op, entry: Entry, index: int) -> None:
     shapes = ", ".join("constant" if parent is None else str(parent.shape) for parent in entry.parents)
     line = getattr(entry, "line", None)
     where = f", called at {line}" if line else "; tapegrad.debug() would tell the line that called it"
-    error.add_note(
-        f"in the gradient of {op.name} for argument {index}: arguments {shapes}, result {entry.shape}{where}"
-    )
+    rule = f"in the gradient of {op.name} for argument {index}" if index >= 0 else f"before the rules of {op.name}"
+    error.add_note(f"{rule}: arguments {shapes}, result {entry.shape}{where}")
 
 
 def backward(tensor: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:

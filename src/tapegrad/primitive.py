@@ -17,18 +17,19 @@ never branches on values, and never writes into an array.
 from __future__ import annotations
 
 import inspect
-from time import perf_counter
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy import generic, ndarray
 
-from ._tape import Entry, Tensor, everyone, mode, next_serial, wrap
+from ._tape import Entry, Tensor, everyone, mode, next_serial, observe, wrap
 from .errors import RuleError, ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ._tape import Observer
 
 UFUNCS: dict[Any, Recorder] = {}  # NumPy's ufunc -> the op that records it
 
@@ -280,15 +281,15 @@ def run(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
 
 def _unusual(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
     """Run an op while nothing is recorded, or while somebody watches."""
-    observers = mode.observers
-    if not observers:
+    if not mode.observers:
         return _record(op, arguments, params, recording=False)
-    started = perf_counter()
-    out = _record(op, arguments, params, mode.recording)
-    seconds = perf_counter() - started
-    for observer in observers:
+
+    def tell(observer: Observer, out: Tensor, seconds: float) -> None:
         observer.called(op, arguments, params, out, seconds)
-    return out
+        if out._entry is not None:
+            observer.recorded(out._entry, out)
+
+    return observe(lambda: _record(op, arguments, params, mode.recording), tell)
 
 
 def _general(op: Op) -> Callable[..., Any]:

@@ -7,13 +7,12 @@ which stand above the bare Tensor, so its methods are installed at the end of th
 from __future__ import annotations
 
 import operator
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._dtype import get_default_dtype
-from ._tape import Entry, Tensor, Watch, backward, leaf, mode, wrap
+from ._tape import Entry, Tensor, Watch, backward, keep_gradient, keeps_gradient, leaf, mode, wrap
 from .errors import BackwardError, DTypeError, LostGradientError, ShapeError
 from .ops import elementwise, indexing, product, reduction
 from .ops import shape as shaping
@@ -48,9 +47,14 @@ def _in_place(op: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any, Any]
             if not np.can_cast(out.dtype, self.dtype, "same_kind"):
                 raise DTypeError(f"x {symbol} y: the result is {out.dtype}, which x, {self.dtype}, cannot hold")
             out = shaping.astype(out, self.dtype)
+        keep = keeps_gradient(out)
+        if not self.is_leaf and keeps_gradient(self):  # whose gradient will be that of the new value
+            keep, self._watch(symbol).tensor = True, None
         self._array = out._array
         if not (self.is_leaf and self.requires_grad):
             self._entry = out._entry
+            if keep:
+                keep_gradient(self)
         return self
 
     return method
@@ -326,7 +330,8 @@ class TensorMethods:
 
     def retain_grad(self) -> None:
         """Keep this tensor's gradient in `.grad` too, although it is not a leaf."""
-        self._watch("retain_grad").tensor = weakref.ref(self)  # type: ignore[arg-type]
+        self._watch("retain_grad")
+        keep_gradient(self)  # type: ignore[arg-type]
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
         """Call `hook(gradient)` in each backward pass; what it gives, unless None, takes the gradient's place.

@@ -51,7 +51,10 @@ def _at_own_entry(name: str, leaf: Any) -> Tensor:
     entry.shape = () if number else value.shape
     entry.dtype = dtype
     entry.watch = None
-    return Number(value, entry) if number else wrap(value, entry)
+    tensor = Number(value, entry) if number else wrap(value, entry)
+    for observer in mode.observers:
+        observer.recorded(entry, tensor)
+    return tensor
 
 
 class _Linearized:
@@ -340,7 +343,10 @@ def _recomputed(run: Callable[[], list[Any]], place: int, y: Any, start: int, dr
     entry.shape = y.shape
     entry.dtype = y.dtype
     entry.watch = None
-    return wrap(y._array, entry)
+    out = wrap(y._array, entry)
+    for observer in mode.observers:
+        observer.recorded(entry, out)
+    return out
 
 
 def _reached_before(entry: Entry, start: int) -> list[Entry]:
