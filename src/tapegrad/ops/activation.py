@@ -10,6 +10,14 @@ from ..primitive import primitive
 from .elementwise import exp, greater
 from .reduction import sum as _sum
 
+__all__ = [
+    "log_softmax",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+]
+
 
 def _relu_raw(x: Any) -> Any:
     return np.maximum(x, 0)

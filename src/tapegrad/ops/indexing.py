@@ -13,6 +13,14 @@ from ._numpy import speaks_for
 from .elementwise import multiply
 from .shape import normalized, ravel
 
+__all__ = [
+    "index_add",
+    "index_update",
+    "repeat",
+    "take",
+    "take_along_axis",
+]
+
 
 def plain_key(key: Any) -> Any:
     """An index without Tensors in it: their arrays serve, since no gradient flows through an index."""

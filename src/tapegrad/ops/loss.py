@@ -18,6 +18,11 @@ from .indexing import getitem_op, index_add, plain_key
 from .reduction import sum as _sum
 from .shape import moveaxis
 
+__all__ = [
+    "sigmoid_cross_entropy",
+    "softmax_cross_entropy",
+]
+
 # Labels as class indices: logits (..., C), labels (...) -> (...)
 
 

@@ -15,6 +15,17 @@ from .shape import normalized, permute_dims, ravel, reshape, swapaxes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = [
+    "dot",
+    "einsum",
+    "inner",
+    "matmul",
+    "outer",
+    "tensordot",
+    "vdot",
+    "vecdot",
+]
+
 # matmul: (..., M, K), (..., K, N) -> (..., M, N), where a first argument (K,) is a row and a second a column
 
 

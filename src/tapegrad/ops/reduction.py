@@ -19,6 +19,23 @@ from .shape import broadcast_to, concat, normalized, permute_dims, reshape, stac
 if TYPE_CHECKING:
     Axis = int | tuple[int, ...] | None
 
+__all__ = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "norm",
+    "prod",
+    "std",
+    "sum",
+    "var",
+]
+
 
 def kept(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     """A reduction's result (or its gradient) with the reduced dimensions of `shape` back as 1."""

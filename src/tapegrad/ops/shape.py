@@ -15,6 +15,30 @@ from ._numpy import speaks_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = [
+    "array_split",
+    "astype",
+    "broadcast_arrays",
+    "broadcast_to",
+    "concat",
+    "copy",
+    "expand_dims",
+    "flip",
+    "matrix_transpose",
+    "moveaxis",
+    "pad",
+    "permute_dims",
+    "ravel",
+    "reshape",
+    "roll",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "unstack",
+]
+
 
 def normalized(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """`axis` as a tuple of places counted from the front; None is all of them."""
