@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import errors, nn, ops, optim, random
 from ._dtype import get_default_dtype, set_default_dtype
 from ._tape import Tensor, no_grad
+from .debug import debug, detect_nan, keep_gradients, profile, show_tape, tape, to_dot
 from .errors import *
 from .ops import *
 from .primitive import primitive
@@ -33,6 +34,8 @@ __all__ = [
     "asarray",
     "checkpoint",
     "data",
+    "debug",
+    "detect_nan",
     "errors",
     "eye",
     "full",
@@ -42,6 +45,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "keep_gradients",
     "linspace",
     "nn",
     "no_grad",
@@ -49,10 +53,14 @@ __all__ = [
     "ops",
     "optim",
     "primitive",
+    "profile",
     "random",
     "set_default_dtype",
+    "show_tape",
+    "tape",
     "tensor",
     "testing",
+    "to_dot",
     "train",
     "value_and_grad",
     "vjp",
