@@ -31,14 +31,15 @@ def relu(x: Any) -> Any:
     return _relu(x)
 
 
-def _floating(x: Any) -> Any:
+def floating(x: Any) -> Any:
+    """`x` as an array of its own floating-point dtype, or of float64."""
     x = np.asarray(x)
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 def _sigmoid_raw(x: Any) -> Any:
     # The exponential of a negative number cannot overflow, and keeps all digits where the result is tiny.
-    x = _floating(x)
+    x = floating(x)
     decay = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, decay) / (1 + decay)
 
@@ -52,7 +53,7 @@ def sigmoid(x: Any) -> Any:
 
 
 def _softplus_raw(x: Any) -> Any:
-    x = _floating(x)
+    x = floating(x)
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
@@ -65,7 +66,7 @@ def softplus(x: Any) -> Any:
 
 
 def _softmax_raw(x: Any, *, axis: Any) -> Any:
-    x = _floating(x)
+    x = floating(x)
     shares = np.exp(x - np.max(x, axis, keepdims=True, initial=-np.inf))
     return shares / np.sum(shares, axis, keepdims=True)
 
@@ -83,8 +84,10 @@ def softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
 
 
 def _log_softmax_raw(x: Any, *, axis: Any) -> Any:
-    x = _floating(x)
+    x = floating(x)
     shifted = x - np.max(x, axis, keepdims=True, initial=-np.inf)
+    if not x.size:
+        return shifted  # the logarithm of an empty sum would warn
     return shifted - np.log(np.sum(np.exp(shifted), axis, keepdims=True))
 
 

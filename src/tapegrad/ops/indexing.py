@@ -132,6 +132,9 @@ def _index_update_raw(x: Any, value: Any, *, key: Any) -> Any:
 
 def _index_add_raw(x: Any, value: Any, *, key: Any) -> Any:
     out = np.array(x, copy=True)
+    total = np.result_type(out, value)
+    if not np.can_cast(total, out.dtype, "same_kind"):
+        raise DTypeError(f"index_add: the sum is {total}, which x, {out.dtype}, cannot hold; convert it with astype")
     _add_at(out, key, value)
     return out
 

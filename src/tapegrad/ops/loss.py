@@ -12,7 +12,7 @@ import numpy as np
 from .._tape import Tensor
 from ..errors import ShapeError
 from ..primitive import primitive
-from .activation import log_softmax, sigmoid
+from .activation import floating, log_softmax, sigmoid
 from .elementwise import exp
 from .indexing import getitem_op, index_add, plain_key
 from .reduction import sum as _sum
@@ -33,8 +33,8 @@ def _at_labels(labels: Any) -> tuple[Any, ...]:
 
 def _indexed_raw(logits: Any, *, labels: Any) -> Any:
     largest = np.max(logits, -1, keepdims=True)
-    total = np.log(np.sum(np.exp(logits - largest), -1)) + largest[..., 0]
-    return total - logits[_at_labels(labels)]
+    # Taken from the largest first, a large logit loses no digits of its distance from it.
+    return np.log(np.sum(np.exp(logits - largest), -1)) + (largest[..., 0] - logits[_at_labels(labels)])
 
 
 def _indexed_rule(g: Any, logits: Any, out: Any, labels: Any) -> Any:
@@ -100,6 +100,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, axis: int = -1) -> Any:
 
 
 def _binary_raw(logits: Any, labels: Any) -> Any:
+    logits = floating(logits)
     return np.maximum(logits, 0) - logits * labels + np.log1p(np.exp(-np.abs(logits)))
 
 

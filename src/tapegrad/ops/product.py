@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..primitive import primitive, variadic
 from ._numpy import speaks_for
+from .elementwise import multiply
 from .shape import normalized, permute_dims, ravel, reshape, swapaxes
 
 if TYPE_CHECKING:
@@ -100,6 +101,11 @@ def tensordot(x: Any, y: Any, axes: int | Sequence[Any] = 2) -> Any:
 # dot and inner are NumPy's older products, each a tensordot in its rules; vdot flattens first
 
 
+def _scaled(x: Any, y: Any) -> Any:
+    """`x * y`, where these products, unlike `*`, take a Python number for an array of float64."""
+    return multiply(*(np.asarray(a) if isinstance(a, int | float) else a for a in (x, y)))
+
+
 def _dot_axes(x_ndim: int, y_ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return (x_ndim - 1,), (max(y_ndim - 2, 0),)
 
@@ -117,7 +123,7 @@ def dot(x: Any, y: Any) -> Any:
     """`(..., K), (..., K, N) -> (..., ..., N)`: over x's last dimension and y's last but one; vectors give a number."""
     x_shape, y_shape = np.shape(x), np.shape(y)
     if not x_shape or not y_shape:
-        return x * y
+        return _scaled(x, y)
     (i,), (j,) = _dot_axes(len(x_shape), len(y_shape))
     if x_shape[i] != y_shape[j]:
         raise ShapeError(f"dot: dimension {i} of x {x_shape} must equal dimension {j} of y {y_shape}")
@@ -137,7 +143,7 @@ def inner(x: Any, y: Any) -> Any:
     """`(..., K), (..., K) -> (..., ...)`: the sum of products over both last dimensions."""
     x_shape, y_shape = np.shape(x), np.shape(y)
     if not x_shape or not y_shape:
-        return x * y
+        return _scaled(x, y)
     if x_shape[-1] != y_shape[-1]:
         raise ShapeError(f"inner: the last dimensions of x {x_shape} and y {y_shape} must be equal")
     return _inner(x, y)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._tape import Tensor
 from ..primitive import constant, primitive
 from ._numpy import speaks_for
 from .elementwise import abs as _abs
 from .elementwise import equal, exp, isfinite, sign, where
-from .shape import broadcast_to, concat, normalized, permute_dims, reshape, stack
+from .shape import astype, broadcast_to, concat, normalized, permute_dims, reshape, stack
 
 if TYPE_CHECKING:
     Axis = int | tuple[int, ...] | None
@@ -184,7 +185,7 @@ def _logsumexp_raw(x: Any, *, axis: Axis, keepdims: bool) -> Any:
     largest = np.where(np.isfinite(largest), largest, 0)
     with np.errstate(divide="ignore"):  # the log of an empty sum is -inf
         out = np.log(np.sum(np.exp(x - largest), axis, keepdims=True)) + largest
-    return out if keepdims else out.reshape(np.sum(x, axis).shape)
+    return out if keepdims else out.reshape(np.sum(x, axis).shape)[()]
 
 
 def _logsumexp_rule(g: Any, x: Any, out: Any, shape: tuple[int, ...], axis: Axis) -> Any:
@@ -227,6 +228,10 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
     None, "fro", 1, -1, inf or -inf for matrices. Raises ValueError for other orders.
     """
     ndim = np.ndim(x)
+    if not isinstance(x, Tensor):
+        x = np.asarray(x)
+    if x.dtype.kind != "f":
+        x = astype(x, np.float64)
     if ord is None:
         return _norm(x, ord=2, axis=axis, keepdims=keepdims)
     axes = normalized(axis, ndim)
@@ -240,9 +245,8 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
             return _norm(x, ord=2, axis=axes, keepdims=keepdims)
         if ord in (1, -1, math.inf, -math.inf):
             inner, outer = axes if math.isfinite(ord) else axes[::-1]
-            columns = sum(_abs(x), inner, keepdims=True)
-            out = (max if ord > 0 else min)(columns, outer, keepdims=True)
-            return out if keepdims else reshape(out, tuple(n for i, n in enumerate(np.shape(x)) if i not in axes))
+            out = (max if ord > 0 else min)(sum(_abs(x), inner), outer - (outer > inner))
+            return kept(out, np.shape(x), axes) if keepdims else out
     raise ValueError(
         f"norm: ord={ord!r} over {len(axes)} dimensions has no gradient rule here; vectors take None, a positive "
         "number, inf or -inf, and matrices None, 'fro', 1, -1, inf or -inf"

@@ -243,7 +243,7 @@ def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
         return concat([ravel(a) for a in arrays], 0)
     shapes = [np.shape(a) for a in arrays]
     (place,) = normalized(axis, len(shapes[0]))
-    others = {(*s[:place], *s[place + 1 :]) if len(s) == len(shapes[0]) else s for s in shapes}
+    others = {(len(s), *s[:place], *s[place + 1 :]) for s in shapes}
     if len(others) > 1:
         raise ShapeError(f"concat: shapes {', '.join(map(str, shapes))} must be equal except along axis {axis}")
     bounds = [0]
@@ -347,7 +347,7 @@ def _pad_rule(g: Any, shape: tuple[int, ...], width: Sequence[tuple[int, int]]) 
 
 
 _pad = primitive(
-    lambda x, *, width, constant_values: np.pad(x, width, constant_values=constant_values),
+    lambda x, *, width, constant_values: np.pad(x, width, constant_values=constant_values) if width else np.copy(x),
     _pad_rule,
     name="pad",
 )
