@@ -1,0 +1,77 @@
+"""Threads for kernels: a call's jobs are handed out one range at a time, and the caller works too.
+
+What a job computes depends on the job alone, so results have the same bits for any number of threads. The pool is
+tapegrad's own, since numba's "workqueue" layer ends the process when two Python threads enter it. Any number of
+threads may call at once: a caller whose helpers are all busy elsewhere does its jobs itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def _available() -> int:
+    if "TAPEGRAD_NUM_THREADS" in os.environ:
+        return max(1, int(os.environ["TAPEGRAD_NUM_THREADS"]))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_count = _available()
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel may use: the processors of this process, unless it was set."""
+    return _count
+
+
+def set_num_threads(count: int) -> None:
+    """Let kernels use `count` threads from now on; the results do not depend on it."""
+    global _count
+    if count < 1:
+        raise ValueError(f"set_num_threads: expected at least 1, got {count}")
+    _count = count
+    _forget()
+
+
+def _forget() -> None:
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)  # a child has none of its parent's threads
+
+
+def run(kernel: Callable[..., Any], jobs: int, *arguments: Any, parallel: bool = True) -> None:
+    """Call `kernel(first, last, *arguments)` on ranges that cover `range(jobs)`, from several threads."""
+    global _pool
+    helpers = min(_count, jobs) - 1
+    if helpers <= 0 or not parallel:
+        if jobs:
+            kernel(0, jobs, *arguments)
+        return
+    # Several ranges a thread: one that is held up elsewhere leaves its share to the others.
+    size = -(-jobs // (4 * (helpers + 1)))
+    ticket = itertools.count(0, size).__next__
+
+    def work() -> None:
+        while (first := ticket()) < jobs:
+            kernel(first, min(first + size, jobs), *arguments)
+
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_count, thread_name_prefix="tapegrad")
+    futures = [_pool.submit(work) for _ in range(helpers)]
+    work()
+    for future in futures:
+        if not future.cancel():  # one that has not begun has nothing left to do
+            future.result()

@@ -1,0 +1,93 @@
+"""Where the windows of a convolution or a pooling lie: sizes, strides, dilation and padding, one number a dimension."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Windows(NamedTuple):
+    """Windows over the spatial dimensions of an input; every field has one item a dimension."""
+
+    size: tuple[int, ...]  # of a window, in elements that it takes
+    strides: tuple[int, ...]  # from one window to the next
+    dilation: tuple[int, ...]  # from one element of a window to the next
+    before: tuple[int, ...]  # cells of padding at the front
+    after: tuple[int, ...]  # and at the end
+    out: tuple[int, ...]  # how many windows there are
+
+
+def windows(
+    name: str,
+    sizes: Sequence[int],
+    size: Sequence[int],
+    strides: Any,
+    padding: Any,
+    dilation: Any = 1,
+) -> Windows:
+    """The windows of `size` over an input whose spatial dimensions are `sizes`.
+
+    `padding` is "SAME" (as many windows as strides fit into the input, padded as TensorFlow does, the odd cell at
+    the end), "VALID" (none), or explicit: a number, or a pair (before, after) for each dimension. Raises ShapeError
+    when a window is larger than the padded input, and ValueError for other paddings, strides and dilations.
+    """
+    ndim = len(sizes)
+    strides = per_dimension(name, "strides", strides, ndim)
+    dilation = per_dimension(name, "dilation", dilation, ndim)
+    spans = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
+    if padding == "SAME":
+        total = [
+            max((-(-n // s) - 1) * s + span - n, 0) if n else 0
+            for n, s, span in zip(sizes, strides, spans, strict=True)
+        ]
+        pairs = [(t // 2, t - t // 2) for t in total]
+    elif padding == "VALID":
+        pairs = [(0, 0)] * ndim
+    else:
+        pairs = _explicit(name, padding, ndim)
+    out = []
+    for n, span, s, (before, after) in zip(sizes, spans, strides, pairs, strict=True):
+        room = n + before + after - span
+        if room < 0 and n:
+            raise ShapeError(
+                f"{name}: a window spans {spans} cells, but the input has {tuple(sizes)}, padded by {pairs}; "
+                "use a smaller window or padding='SAME'"
+            )
+        out.append(max(room // s + 1, 0) if n else 0)
+    return Windows(
+        tuple(int(k) for k in size),
+        strides,
+        dilation,
+        tuple(p[0] for p in pairs),
+        tuple(p[1] for p in pairs),
+        tuple(out),
+    )
+
+
+def per_dimension(name: str, what: str, value: Any, ndim: int) -> tuple[int, ...]:
+    """`value`, a number for all dimensions or one for each, as `ndim` positive integers."""
+    values = (value,) * ndim if isinstance(value, int | np.integer) else tuple(value)
+    if len(values) != ndim or not all(isinstance(v, int | np.integer) and v >= 1 for v in values):
+        raise ValueError(f"{name}: {what} must be a positive integer, or {ndim} of them, got {value!r}")
+    return tuple(int(v) for v in values)
+
+
+def _explicit(name: str, padding: Any, ndim: int) -> list[tuple[int, int]]:
+    if isinstance(padding, int | np.integer):
+        padding = [(padding, padding)] * ndim
+    try:
+        pairs = [(int(before), int(after)) for before, after in padding]
+    except (TypeError, ValueError):
+        pairs = []
+    if len(pairs) != ndim or any(p < 0 for pair in pairs for p in pair):
+        raise ValueError(
+            f"{name}: padding must be 'SAME', 'VALID', a number of at least 0, or {ndim} pairs (before, after), "
+            f"got {padding!r}"
+        )
+    return pairs
