@@ -230,7 +230,7 @@ class Observer:
         """An entry was written for `tensor`: a leaf, or what an op or a transform made."""
 
     def reached(self, entry: Entry, g: Any) -> None:
-        """A backward pass has the whole gradient of `entry`, and runs its rules next."""
+        """A backward pass has the whole gradient of `entry`; if it goes on from there, its rules run next."""
 
     def differentiated(self, entry: Entry, index: int, g: Any, gradient: Any, seconds: float) -> None:
         """The rule of argument `index` of `entry` made `gradient` of `g`, or `g` itself was added to what was there."""

@@ -101,6 +101,10 @@ class _Linearized:
                 g = cotangent(root, g, create)
                 gradients[root] = g if gradients[root] is None else gradients[root] + g
         propagate(self.order, gradients, create=create, release=release and not create)
+        for observer in mode.observers:
+            for target in self.targets:
+                if gradients[target] is not None:
+                    observer.reached(target, gradients[target])
         return [self._gradient(x, gradients[target]) for x, target in zip(self.inputs, self.targets, strict=True)]
 
     def _gradient(self, x: Tensor, g: Any) -> Any:

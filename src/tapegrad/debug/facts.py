@@ -47,8 +47,8 @@ def _value(value: Any) -> str:
         return f"{value.dtype} {value.shape}"
     if isinstance(value, np.dtype):
         return value.name
-    if isinstance(value, type):
-        return value.__name__
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
     return "..." if value is Ellipsis else " ".join(repr(value).split())
 
 

@@ -61,12 +61,10 @@ class _NaNDetector(Observer):
     def differentiated(self, entry: Entry, index: int, g: Any, gradient: Any, seconds: float) -> None:
         if _has_nan(facts.raw(gradient)):
             assert entry.op is not None
-            parent = entry.parents[index]
             raise NaNError(
-                f"detect_nan: the gradient rule of {entry.op.name} for argument {index}, "
-                f"{parent and parent.shape} {gradient.dtype}, gave {_nans(gradient)}, while the gradient that it was "
-                f"given had none{_called(entry)}. Keep the argument where the derivative is finite: choose with "
-                "tapegrad.where before the op, not after it"
+                f"detect_nan: the gradient rule of {entry.op.name} for argument {index}, {_shape(gradient)}, gave "
+                f"{_nans(gradient)}, while the gradient that it was given had none{_called(entry)}. Keep the argument "
+                "where the derivative is finite: choose with tapegrad.where before the op, not after it"
             )
 
 
@@ -80,7 +78,7 @@ def _has_nan(value: Any) -> bool:
 def _nans(value: Any) -> str:
     """How many NaNs there are and where the first one is."""
     places = np.argwhere(np.isnan(facts.raw(value)))
-    if np.shape(value) == ():
+    if np.size(value) == 1:
         return "NaN"
     count = "a NaN" if len(places) == 1 else f"{len(places):,} NaNs"
     return f"{count} among {np.size(value):,} elements, the first at {places[0].tolist()}"
@@ -93,7 +91,7 @@ def _operands(op: Op, arguments: Sequence[Any], out: Tensor) -> str:
         return ""
     place = tuple(np.argwhere(np.isnan(out._array))[0])
     given = [f"{np.broadcast_to(facts.raw(value), out.shape)[place]:.6g}" for value in arguments]
-    return f", of {' and '.join(given)} there"
+    return f", where it is {op.name} of {' and '.join(given)}"
 
 
 def _shape(value: Any) -> str:
@@ -102,8 +100,6 @@ def _shape(value: Any) -> str:
 
 
 def _called(entry: Entry) -> str:
-    if entry.op is None:
-        return ""
+    what = "the leaf was made" if entry.op is None else f"{entry.op.name} was called"
     line = getattr(entry, "line", None)
-    where = f"called at {line}" if line else "called outside detect_nan(), so its line is not known"
-    return f"; {entry.op.name} was {where}"
+    return f"; {what} {f'at {line}' if line else 'outside detect_nan(), so its line is not known'}"

@@ -49,7 +49,8 @@ def _table(array: np.ndarray[Any, Any]) -> str:
         cells = "".join(_cell(None if i is None or j is None else matrix[i, j], largest) for j in columns)
         lines.append((_head(i) if array.ndim == 2 else "") + cells)
     body = "".join(f'<tr style="background:transparent">{line}</tr>' for line in lines)
-    return f'<table style="border-collapse:collapse;margin:0">{body}</table>'
+    style = "border-collapse:collapse;margin:0;color:inherit;font-size:inherit"
+    return f'<div style="overflow-x:auto"><table style="{style}">{body}</table></div>'
 
 
 def _ends(size: int, most: int) -> Sequence[int | None]:
@@ -61,7 +62,8 @@ def _ends(size: int, most: int) -> Sequence[int | None]:
 
 
 def _head(place: int | None) -> str:
-    return f'<th style="font-weight:normal;opacity:0.6;text-align:right">{"…" if place is None else place}</th>'
+    style = "text-align:right;padding:2px 6px;font-weight:normal;opacity:0.6"
+    return f'<th style="{style}">{"…" if place is None else place}</th>'
 
 
 def _cell(value: Any, largest: float) -> str:

@@ -7,7 +7,8 @@ import sys
 
 import numpy as np
 
-_NOT_THE_USERS = tuple(os.path.dirname(path) + os.sep for path in (os.path.dirname(__file__), np.__file__))
+_PACKAGES = os.path.dirname(os.path.dirname(__file__)), os.path.dirname(np.__file__)  # where this one and NumPy are
+_NOT_THE_USERS = tuple(package + os.sep for package in _PACKAGES)
 
 
 def user_line() -> str:
