@@ -124,7 +124,7 @@ def primitive(
     recorder = cast("Recorder", call)
     recorder.op = op
     if is_ufunc:
-        UFUNCS[function] = recorder
+        UFUNCS.setdefault(function, recorder)  # a user's own sin does not change np.sin for everybody else
     return recorder
 
 
@@ -238,7 +238,8 @@ def _record(op: Op, arguments: Sequence[Any], params: dict[str, Any], recording:
     try:
         array = op.function(*raw, **params)
     except Exception as error:
-        raise _explained(op, raw, error) from error
+        _explain(op, raw, error)
+        raise
     if not isinstance(array, np.ndarray | np.generic):
         array = _as_array(op, array)
     if recording and op.rules:
@@ -310,7 +311,8 @@ def _unary(op: Op) -> Callable[..., Any]:
         try:
             array = function(a)
         except Exception as error:
-            raise _explained(op, (a,), error) from error
+            _explain(op, (a,), error)
+            raise
         out = _new_tensor(Tensor)
         out._array = array
         out._grad = None
@@ -343,7 +345,8 @@ def _one_array(op: Op) -> Callable[..., Any]:
         try:
             array = function(a, **params)
         except Exception as error:
-            raise _explained(op, (a,), error) from error
+            _explain(op, (a,), error)
+            raise
         if type(array) is not ndarray and not isinstance(array, generic):
             array = _as_array(op, array)
         out = _new_tensor(Tensor)
@@ -389,7 +392,8 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             array = function(a, b)
         except Exception as error:
-            raise _explained(op, (a, b), error) from error
+            _explain(op, (a, b), error)
+            raise
         out = _new_tensor(Tensor)
         out._array = array
         out._grad = None
@@ -435,23 +439,22 @@ def _as_array(op: Op, value: Any) -> Any:
     )
 
 
-def _explained(op: Op, raw: Sequence[Any], error: Exception) -> Exception:
-    """NumPy's exception, saying also which op and which arguments it was about."""
+def _explain(op: Op, raw: Sequence[Any], error: Exception) -> None:
+    """Let NumPy's exception say also which op and which arguments it was about, or raise a plainer one from it."""
     got = ", ".join(f"{getattr(a, 'dtype', type(a).__name__)} {np.shape(a)}" for a in raw if _has_shape(a))
     if op.broadcasts and isinstance(error, ValueError) and "broadcast" in str(error):
         shapes = " and ".join(str(np.shape(a)) for a in raw)
-        return ShapeError(
+        raise ShapeError(
             f"{op.name}: shapes {shapes} do not broadcast together; aligned at the right, "
             "each dimension must be equal or 1"
-        )
+        ) from error
     if isinstance(op.function, np.ufunc) and op.function.signature and isinstance(error, ValueError):
         shapes = " and ".join(str(np.shape(a)) for a in raw)
-        return ShapeError(
+        raise ShapeError(
             f"{op.name}: shapes {shapes} do not fit together as {op.function.signature}, where dimensions of one "
             "name have one size and those before them broadcast"
-        )
+        ) from error
     error.add_note(f"in {op.name} of {got}")
-    return error
 
 
 def _has_shape(value: Any) -> bool:
