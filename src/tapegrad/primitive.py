@@ -24,7 +24,7 @@ import numpy as np
 from numpy import generic, ndarray
 
 from ._tape import Entry, Tensor, everyone, mode, next_serial, observe, wrap
-from .errors import RuleError, ShapeError
+from .errors import LostGradientError, RuleError, ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ._tape import Observer
 
 UFUNCS: dict[Any, Recorder] = {}  # NumPy's ufunc -> the op that records it
+
+# What rules compute with as it is. Lists do not do arithmetic, and some subclasses of arrays do another one.
+_PLAIN = frozenset({ndarray, bool, int, float, *np.sctypeDict.values()})
 
 _new_entry = Entry.__new__
 _new_tensor = Tensor.__new__
@@ -234,7 +237,12 @@ def _adapt(
 
 def _record(op: Op, arguments: Sequence[Any], params: dict[str, Any], recording: bool = True) -> Any:
     """Run an op whose arguments include a Tensor, and record it if any of them wants a gradient."""
-    raw = [a._array if isinstance(a, Tensor) else a for a in arguments]
+    count = len(op.rules)
+    raw = [
+        a._array if isinstance(a, Tensor) else a if type(a) in _PLAIN else _settled(op, a) for a in arguments[:count]
+    ]
+    if len(arguments) > count:
+        raw += [_parameter(op, a) for a in arguments[count:]]
     try:
         array = op.function(*raw, **params)
     except Exception as error:
@@ -251,11 +259,11 @@ def _record(op: Op, arguments: Sequence[Any], params: dict[str, Any], recording:
         )
         if any(parents):
             wanted = tuple([p is not None for p in parents])
-            kept = op.kept.get(wanted) or op.keeps(wanted, len(op.rules) + 1)
+            kept = op.kept.get(wanted) or op.keeps(wanted, count + 1)
             entry = _new_entry(Entry)
             entry.op = op
             entry.parents = parents
-            if len(raw) > len(op.rules):
+            if len(raw) > count:
                 params = {**_positional(op, raw), **params}
             entry.params = params or None
             entry.saved = (
@@ -382,9 +390,9 @@ def _binary(op: Op) -> Callable[..., Any]:
             elif isinstance(y, Tensor):
                 return run(op, (x, y), {})
             else:
-                b, q = y, None
+                b, q = y if type(y) in _PLAIN else _settled(op, y), None
         elif type(y) is Tensor and not isinstance(x, Tensor):
-            a, p, b, q = x, None, y._array, y._entry
+            a, p, b, q = x if type(x) in _PLAIN else _settled(op, x), None, y._array, y._entry
         else:
             return run(op, (x, y), {})
         if not everyone.usual:
@@ -420,6 +428,28 @@ def _binary(op: Op) -> Callable[..., Any]:
         return out
 
     return call
+
+
+def _settled(op: Op, value: Any) -> Any:
+    """An argument that is neither a Tensor nor a plain array or number, as rules can compute with it."""
+    if isinstance(value, ndarray) and not isinstance(value, np.memmap):
+        raise TypeError(
+            f"{op.name}: expected a plain array beside a Tensor, got {type(value).__module__}.{type(value).__name__}, "
+            "whose arithmetic is another; convert it, e.g. with np.asarray"
+        )
+    return np.asarray(value) if isinstance(value, list | tuple) or hasattr(value, "__array__") else value
+
+
+def _parameter(op: Op, value: Any) -> Any:
+    """An argument that no rule is for, as the function gets it."""
+    if not isinstance(value, Tensor):
+        return value
+    if op.rules and value._entry is not None and mode.recording:
+        raise LostGradientError(
+            f"{op.name}: its {len(op.rules)} rules leave no gradient for a recorded Tensor passed after its arrays; "
+            "give it a rule, or pass t.detach() to treat it as fixed"
+        )
+    return value._array
 
 
 def _positional(op: Op, raw: Sequence[Any]) -> dict[str, Any]:
