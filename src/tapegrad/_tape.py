@@ -84,9 +84,7 @@ class Watch:
                         f"register_hook: the hook gave a gradient of shape {np.shape(replaced)} "
                         f"for a tensor of shape {entry.shape}"
                     )
-                # A hook that answers an array gets an array onwards; only create_graph passes Tensors.
-                keep = isinstance(gradient, Tensor) or not isinstance(replaced, Tensor)
-                gradient = replaced if keep else replaced._array
+                gradient = cotangent(entry, replaced, isinstance(gradient, Tensor))
         tensor = None if self.tensor is None else self.tensor()
         if tensor is not None:
             new = gradient if isinstance(gradient, Tensor) else wrap(gradient)
@@ -418,6 +416,11 @@ def _fit(op: Op, gradient: Any, parent: Entry) -> Any:
             )
         stretched = (i + lead for i, n in enumerate(parent.shape) if n == 1 and shape[i + lead] != 1)
         gradient = gradient.sum(axis=(*range(lead), *stretched)).reshape(parent.shape)
+    if gradient.dtype.kind not in "fiub":  # a cast would drop the imaginary part
+        raise DTypeError(
+            f"{op.name}: its gradient is {gradient.dtype} for an argument of {parent.dtype}; only functions of real "
+            "numbers are differentiated"
+        )
     return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
 
 
