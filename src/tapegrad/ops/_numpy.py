@@ -48,6 +48,8 @@ class _Spelling:
             self._compare(numpy_function)
         if len(args) <= self.positional and all(name in self.names for name in kwargs):
             return self.function(*args, **kwargs)
+        if not _any_recorded(args, kwargs):
+            return numpy_function(*_plain(args), **_plain(kwargs))
         bound = inspect.signature(numpy_function).bind(*args, **kwargs)
         given = {}
         for name, value in bound.arguments.items():
@@ -90,14 +92,17 @@ def _parameters(function: Callable[..., Any]) -> list[str] | None:
         return None
 
 
-# What NumPy answers from shapes, dtypes or values alone: no gradient is lost by asking.
+# What NumPy answers from shapes, dtypes or comparisons alone: there is no gradient to lose.
 PLAIN = {
     np.allclose, np.argpartition, np.argsort, np.argwhere, np.array2string, np.array_equal, np.array_equiv,
-    np.array_repr, np.array_str, np.bincount, np.can_cast, np.common_type, np.digitize, np.empty_like,
-    np.flatnonzero, np.full_like, np.histogram, np.iscomplex, np.iscomplexobj, np.isclose, np.isin, np.isneginf,
-    np.isposinf, np.isreal, np.isrealobj, np.may_share_memory, np.min_scalar_type, np.ndim, np.nonzero,
-    np.ones_like, np.result_type, np.searchsorted, np.shape, np.shares_memory, np.size, np.unique, np.zeros_like,
+    np.array_repr, np.array_str, np.can_cast, np.common_type, np.digitize, np.empty_like, np.flatnonzero,
+    np.iscomplex, np.iscomplexobj, np.isclose, np.isin, np.isneginf, np.isposinf, np.isreal, np.isrealobj,
+    np.may_share_memory, np.min_scalar_type, np.ndim, np.nonzero, np.ones_like, np.result_type, np.searchsorted,
+    np.shape, np.shares_memory, np.size, np.zeros_like,
 }  # fmt: skip
+
+# What writes into its first argument.
+WRITERS = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
 
 
 def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -105,7 +110,12 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     spelling = FUNCTIONS.get(function)
     if spelling is not None:
         return spelling.call(function, args, kwargs)
-    if function not in PLAIN and mode.recording and any(map(_is_recorded, _leaves((args, kwargs)))):
+    if function in WRITERS:
+        _refuse_writing(f"np.{function.__name__}", args[0] if args else None, _any_recorded(args, kwargs))
+    elif function is np.full_like:  # of the array to be like, it asks for the shape and the dtype
+        if _any_recorded(args[1:], {name: value for name, value in kwargs.items() if name != "a"}):
+            raise lost("np.full_like", "has no gradient rule here (tapegrad.broadcast_to has)")
+    elif function not in PLAIN and _any_recorded(args, kwargs):
         raise lost(f"np.{_path(function)}", "has no gradient rule here")
     return function(*_plain(args), **_plain(kwargs))
 
@@ -115,18 +125,37 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     op = UFUNCS.get(ufunc)
     if method == "__call__" and op is not None and not kwargs:
         return op(*inputs)
-    if kwargs.pop("out", None) is not None:
-        raise TypeError(f"np.{ufunc.__name__}: out= cannot be a Tensor or go with one. {_REMEDY['out']}")
+    home = "np." if getattr(np, ufunc.__name__, None) is ufunc else ""
+    name = home + ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+    recorded = _any_recorded(inputs, kwargs)
+    for target in inputs[:1] if method == "at" else kwargs.get("out", ()):
+        if target is not None:
+            _refuse_writing(name, target, recorded)
     if method == "reduce" and ufunc in REDUCTIONS:
         kwargs.setdefault("axis", 0)
         return call_function(REDUCTIONS[ufunc], inputs, kwargs)
     if method == "outer" and op is not None and not kwargs:
         x, y = inputs
-        return op(x.reshape(x.shape + (1,) * np.ndim(y)) if np.ndim(x) else x, y)
-    if mode.recording and any(map(_is_recorded, _leaves((inputs, kwargs)))):
-        what = "takes no keywords here" if method == "__call__" and op is not None else "has no gradient rule here"
-        raise lost(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"), what)
+        return op(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)) if np.ndim(x) else x, y)
+    if recorded and method == "__call__" and op is not None:
+        raise lost(name, f"takes no {', '.join(f'{keyword}=' for keyword in kwargs)} here")
+    if recorded:
+        raise lost(name, "has no gradient rule here")
     return getattr(ufunc, method)(*_plain(inputs), **_plain(kwargs))
+
+
+def _refuse_writing(name: str, target: Any, recorded: bool) -> None:
+    """Let nothing be written into a Tensor's array, which the tape may keep, nor a recorded Tensor into an array."""
+    if isinstance(target, Tensor):
+        raise TypeError(
+            f"{name}: nothing is written into a Tensor; make a new one with t = tapegrad.index_update(t, key, value), "
+            "tapegrad.index_add, tapegrad.where or t = t + x"
+        )
+    if recorded:
+        raise LostGradientError(
+            f"{name}: writing into an array (a += t, or out=a) would lose the gradient of a recorded Tensor; make a "
+            "new one with a = a + t, or tapegrad.index_update(a, key, t) and tapegrad.index_add for a part of it"
+        )
 
 
 REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
@@ -145,8 +174,9 @@ def lost(what: str, why: str) -> LostGradientError:
     )
 
 
-def _is_recorded(value: Any) -> bool:
-    return isinstance(value, Tensor) and value._entry is not None
+def _any_recorded(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether there is a gradient to lose."""
+    return mode.recording and any(isinstance(x, Tensor) and x._entry is not None for x in _leaves((args, kwargs)))
 
 
 def _leaves(value: Any) -> Iterable[Any]:
@@ -160,9 +190,9 @@ def _leaves(value: Any) -> Iterable[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """`value` with the arrays of its Tensors."""
+    """`value` with the arrays of its Tensors, which nobody may write into."""
     if isinstance(value, Tensor):
-        return value._array
+        return value.numpy() if isinstance(value._array, np.ndarray) else value._array
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple) and any(isinstance(item, Tensor | list | tuple) for item in value):
