@@ -1,0 +1,277 @@
+"""Convolution and its two gradients as functions of arrays: what to hand to which kernel.
+
+All three take inputs (N, D, H, W, C), filters (KD, KH, KW, C / groups, O) and results (N, OD, OH, OW, O), C-contiguous
+and of one dtype, float32 or float64, whose shapes were checked. Work is divided by shape alone, so the bits of a
+result do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import correlation, depthwise, threads
+from .tile import HEIGHTS, width
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..ops._windows import Windows
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+_CACHE = 192 * 1024  # bytes of image rows that a job works on: they stay in a core's second-level cache
+_SMALL = 1_000_000  # multiply-adds below which waking a thread costs more than it brings
+
+
+def forward(x: Array, filters: Array, at: Windows, groups: int) -> Array:
+    """The convolution of `x` with `filters`."""
+    *taps, channels, outputs = filters.shape
+    y = np.empty((x.shape[0], *at.out, outputs), x.dtype)
+    if channels == 1 < groups:
+        return _depthwise(x, filters, y, at, groups)
+    for group in range(groups):
+        o = outputs // groups
+        kernel = filters[..., group * o : (group + 1) * o]
+        _correlate(
+            x, (group * channels, channels), kernel.reshape(-1, o), y, (group * o, o), tuple(taps),
+            at.out, _negative(at.before), at.strides, at.dilation, (0, 0, 0), (1, 1, 1),
+        )  # fmt: skip
+    return y
+
+
+def input_gradient(g: Array, filters: Array, sizes: Sequence[int], at: Windows, groups: int) -> Array:
+    """The gradient for an input whose spatial sizes are `sizes`: the transpose of `forward` in `x`."""
+    n = g.shape[0]
+    *taps, channels, outputs = filters.shape
+    out = np.empty((n, *sizes, channels * groups), g.dtype)
+    if channels == 1 < groups:
+        return _depthwise_input_gradient(g, filters, out, at, groups)
+    o = outputs // groups
+    for group in range(groups):
+        kernel = filters[..., group * o : (group + 1) * o]
+        here = (group * channels, channels), (group * o, o)
+        if _scatters(tuple(taps), channels, at):
+            _scatter(g, here[1], kernel, out, here[0], at)
+        else:
+            _by_phases(g, here[1], kernel, out, here[0], at)
+    return out
+
+
+def filter_gradient(x: Array, g: Array, taps: Sequence[int], at: Windows, groups: int) -> Array:
+    """The gradient for filters with `taps` in each dimension: the transpose of `forward` in `filters`."""
+    channels, outputs = x.shape[-1] // groups, g.shape[-1] // groups
+    if channels == 1 < groups:
+        return _depthwise_filter_gradient(x, g, tuple(taps), at, groups)
+    out = np.empty((*taps, channels, outputs * groups), x.dtype)
+    for group in range(groups):
+        out[..., group * outputs : (group + 1) * outputs] = _filter_gradient(
+            x, (group * channels, channels), g, (group * outputs, outputs), tuple(taps), at
+        )
+    return out
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def _negative(numbers: Sequence[int]) -> tuple[int, ...]:
+    return tuple(-i for i in numbers)
+
+
+def _panels(matrix: Array) -> Array:
+    """(K, O) -> (panels, K, width): the columns in panels of a tile's width, the last filled up with zeros."""
+    rows, columns = matrix.shape
+    wide = width(matrix.itemsize)
+    count = -(-columns // wide)
+    if columns % wide:
+        matrix = np.pad(matrix, ((0, 0), (0, count * wide - columns)))
+    return np.ascontiguousarray(matrix.reshape(rows, count, wide).swapaxes(0, 1))
+
+
+def _height(positions: int) -> int:
+    """The tile height that covers so many positions with the least work; the last tile may overlap."""
+    fitting = [h for h in HEIGHTS if h <= positions]
+    return min(fitting, key=lambda h: -(-positions // h) * max(h, 4))  # below 4 rows the adders wait for each other
+
+
+def _rows(count: int, bytes_per_row: int) -> int:
+    """How many of `count` rows a job takes."""
+    return max(1, min(count, _CACHE // max(bytes_per_row, 1)))
+
+
+def _correlate(
+    source: Array, channels: tuple[int, int], kernel: Array, out: Array, out_channels: tuple[int, int],
+    taps: tuple[int, ...], counts: tuple[int, ...], origin: tuple[int, ...], step: tuple[int, ...],
+    spacing: tuple[int, ...], out_start: tuple[int, ...], out_step: tuple[int, ...],
+) -> None:  # fmt: skip
+    n, *sizes = source.shape
+    shape, out_shape = tuple(sizes), out.shape[1:]
+    if not n * math.prod(counts):
+        return
+    if taps == (1, 1, 1) and step == (1, 1, 1) == out_step and counts == shape[:3] and origin == (0, 0, 0):
+        # Every pixel by itself: the image may as well be one row, cut where tiles fit.
+        row = _row_length(n * math.prod(counts))
+        counts = (1, n * math.prod(counts) // row, row)
+        n, shape, out_shape = 1, (*counts, shape[3]), (*counts, out_shape[3])
+    panels = _panels(kernel)
+    row_bytes = taps[0] * step[1] * ((counts[2] - 1) * step[2] + taps[2]) * channels[1] * source.itemsize
+    rows = _rows(counts[1], row_bytes)
+    threads.run(
+        correlation.correlate, n * counts[0] * -(-counts[1] // rows), source.reshape(-1), shape, channels,
+        panels.reshape(-1), panels.shape[2], out.reshape(-1), out_shape, out_channels,
+        counts, origin, step, taps, spacing, out_start, out_step, rows, _height(counts[2]),
+        parallel=n * math.prod(counts) * kernel.size > _SMALL,
+    )  # fmt: skip
+
+
+def _row_length(cells: int) -> int:
+    for length in (16 * HEIGHTS[0] * 2, 512, 16 * HEIGHTS[0], 256, 128, 64):
+        if cells % length == 0:
+            return length
+    return max(d for d in range(1, min(cells, 1024) + 1) if cells % d == 0)
+
+
+def _by_phases(
+    g: Array, g_channels: tuple[int, int], kernel: Array, out: Array, out_channels: tuple[int, int], at: Windows
+) -> None:
+    """The input gradient as convolutions of `g`: one for each remainder of an input cell's place by the stride.
+
+    Cell i of the input meets tap k in result (i + before - k * dilation) / stride, where that is a whole number. The
+    taps that do are the same for all cells of one remainder, and for these cells in turn the results are in turn.
+    """
+    phases = [_phases(n, k, *rest) for n, k, *rest in zip(out.shape[1:4], at.size, at.strides, at.dilation, at.before, strict=True)]  # fmt: skip
+    if any(not taps for dimension in phases for _, taps, *_ in dimension):
+        out[..., out_channels[0] : sum(out_channels)] = 0  # cells that no window reaches
+    for phase in itertools.product(*phases):
+        start, taps, origin, spacing, counts = zip(*phase, strict=True)
+        if all(taps) and all(counts):
+            chosen = kernel[np.ix_(*taps)]
+            matrix = chosen.swapaxes(3, 4).reshape(-1, chosen.shape[3])
+            _correlate(
+                g, g_channels, matrix, out, out_channels, chosen.shape[:3],
+                counts, origin, (1, 1, 1), spacing, start, at.strides,
+            )  # fmt: skip
+
+
+def _phases(n: int, size: int, stride: int, dilation: int, before: int) -> list[tuple[int, list[int], int, int, int]]:
+    """For each remainder: first cell, its taps (from the first result on), the first result, their spacing, cells."""
+    found = []
+    for start in range(min(stride, n)):
+        taps = [k for k in reversed(range(size)) if (start + before - k * dilation) % stride == 0]
+        first = (start + before - taps[0] * dilation) // stride if taps else 0
+        spacing = (taps[0] - taps[1]) * dilation // stride if len(taps) > 1 else 1
+        found.append((start, taps, first, spacing, -(-(n - start) // stride)))
+    return found
+
+
+def _scatters(taps: tuple[int, ...], channels: int, at: Windows) -> bool:
+    """Whether the input gradient has so few channels that most lanes of a tile would be idle."""
+    wide = width(4)
+    idle = -(-channels // wide) * wide / channels
+    return idle > 2.5 and -(-(taps[1] * taps[2] * channels) // wide) * wide < taps[1] * taps[2] * channels * idle / 2
+
+
+def _scatter(
+    g: Array, g_channels: tuple[int, int], kernel: Array, out: Array, out_channels: tuple[int, int], at: Windows
+) -> None:
+    n, *g_shape = g.shape
+    if not n * math.prod(out.shape[1:4]):
+        return
+    depth = kernel.shape[0]
+    # (KD, KH, KW, C, O) -> for each depth tap (O, KH * KW * C) in panels
+    matrices = kernel.reshape(depth, -1, kernel.shape[4]).swapaxes(1, 2)
+    panels = np.stack([_panels(matrix) for matrix in matrices])
+    rows = max(out.shape[2] // 4, min(out.shape[2], 4 * at.size[1]))  # neighbours compute the rows between them twice
+    threads.run(
+        correlation.scatter, n * out.shape[1] * -(-out.shape[2] // rows), g.reshape(-1), tuple(g_shape), g_channels,
+        panels.reshape(-1), panels.shape[3], out.reshape(-1), out.shape[1:], out_channels,
+        at.size, _negative(at.before), at.strides, at.dilation, rows, _height(g_shape[2]) if g_shape[2] else 1,
+        parallel=n * math.prod(g_shape[:3]) * kernel.size > _SMALL,
+    )  # fmt: skip
+
+
+def _filter_gradient(
+    x: Array, channels: tuple[int, int], g: Array, g_channels: tuple[int, int], taps: tuple[int, ...], at: Windows
+) -> Array:
+    n, *shape = x.shape
+    _, *g_shape = g.shape
+    wide = width(x.itemsize)
+    columns = -(-g_channels[1] // wide) * wide
+    if not n * math.prod(g_shape[:3]):
+        return np.zeros((*taps, channels[1], g_channels[1]), x.dtype)
+    row_bytes = (
+        taps[0] * at.strides[1] * ((g_shape[2] - 1) * at.strides[2] + taps[2]) * channels[1] + g_shape[2] * columns
+    ) * x.itemsize
+    rows = _rows(g_shape[1], row_bytes)
+    total = n * g_shape[0] * -(-g_shape[1] // rows)
+    size = math.prod(taps) * channels[1] * columns
+    # Each part has sums of its own, to be added up at the end; they may take as much memory as the image does.
+    parts = max(1, min(total, 8, x.size // size))
+    partials = np.empty((parts, math.prod(taps) * channels[1], columns), x.dtype)
+    across = channels[1] * (taps[2] if at.dilation[2] == 1 else 1)
+    threads.run(
+        correlation.correlate_filter, parts, x.reshape(-1), tuple(shape), channels, g.reshape(-1), tuple(g_shape),
+        g_channels, wide, partials.reshape(-1), taps, _negative(at.before), at.strides, at.dilation, rows,
+        parts, _divisor(across), total,
+        parallel=n * math.prod(g_shape[:3]) * size > _SMALL,
+    )  # fmt: skip
+    summed: Array = partials[0] if parts == 1 else partials.sum(axis=0)
+    return summed[:, : g_channels[1]].reshape(*taps, channels[1], g_channels[1])
+
+
+def _divisor(across: int) -> int:
+    """The tile height to start with: that which leaves the fewest rows to smaller tiles."""
+
+    def work(height: int) -> float:
+        cost, rest = (across // height) * max(height, 4), across % height
+        for h in HEIGHTS[1:]:
+            cost, rest = cost + (rest // h) * max(h, 4), rest % h
+        return cost
+
+    return min((h for h in HEIGHTS if h <= across), key=work)
+
+
+# --------------------------------------------------------------------------------------------------
+# Depthwise. With several results a channel, the input is laid out once for each of them.
+
+
+def _repeated(x: Array, times: int) -> Array:
+    return x if times == 1 else np.repeat(x, times, axis=-1)
+
+
+def _depthwise(x: Array, filters: Array, y: Array, at: Windows, groups: int) -> Array:
+    x = _repeated(x, y.shape[-1] // groups)
+    threads.run(
+        depthwise.forward, math.prod(y.shape[:3]), x.reshape(-1), x.shape[1:], filters.reshape(-1), y.reshape(-1),
+        at.out, at.size, _negative(at.before), at.strides, at.dilation, parallel=y.size * math.prod(at.size) > _SMALL,
+    )  # fmt: skip
+    return y
+
+
+def _depthwise_input_gradient(g: Array, filters: Array, out: Array, at: Windows, groups: int) -> Array:
+    channels = g.shape[-1]
+    full = out if channels == groups else np.empty((*out.shape[:-1], channels), g.dtype)
+    threads.run(
+        depthwise.input_gradient, math.prod(full.shape[:3]), g.reshape(-1), at.out, filters.reshape(-1),
+        full.reshape(-1), full.shape[1:4], channels, at.size, _negative(at.before), at.strides, at.dilation,
+        parallel=g.size * math.prod(at.size) > _SMALL,
+    )  # fmt: skip
+    return full if full is out else full.reshape(*out.shape, channels // groups).sum(axis=-1)
+
+
+def _depthwise_filter_gradient(x: Array, g: Array, taps: tuple[int, ...], at: Windows, groups: int) -> Array:
+    channels = g.shape[-1]
+    x = _repeated(x, channels // groups)
+    total = math.prod(g.shape[:3])
+    parts = max(1, min(total, 16))
+    partials = np.empty((parts, *taps, 1, channels), x.dtype)
+    threads.run(
+        depthwise.filter_gradient, parts, x.reshape(-1), x.shape[1:], g.reshape(-1), at.out, partials.reshape(-1),
+        taps, _negative(at.before), at.strides, at.dilation, parts, total,
+        parallel=g.size * math.prod(taps) > _SMALL,
+    )  # fmt: skip
+    summed: Array = partials.sum(axis=0)
+    return summed

@@ -1,0 +1,317 @@
+"""Convolution without a column matrix: register tiles that read the image, a few rows of it at a time.
+
+Everything has three spatial dimensions here; where there are fewer, those in front have a size of 1. Arrays are flat
+and C-contiguous, so that a kernel has one type for each dtype, and their shapes come as tuples.
+
+Where an image is padded, a few of its rows at a time go through a buffer of padded rows that stays in the cache. In an
+image row the taps of a filter row and the input channels lie side by side, so a tile sums over both in one loop;
+`segments` says where each filter row begins.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import compiled, inlined
+from .tile import HEIGHTS, tile
+
+_tile_0, _tile_1, _tile_2, _tile_3 = (tile(height) for height in HEIGHTS)
+_HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
+
+
+@inlined
+def _run_tile(
+    height, a, a_start, a_row, a_step, segments, count, length, b, b_start, b_step, b_segment, c, c_start, c_row, add
+):
+    """The tile of `height` rows; see `tile.py`."""
+    if height == _HEIGHT_0:
+        _tile_0(
+            a, a_start, a_row, a_step, segments, count, length,
+            b, b_start, b_step, b_segment, c, c_start, c_row, add,
+        )  # fmt: skip
+    elif height == _HEIGHT_1:
+        _tile_1(
+            a, a_start, a_row, a_step, segments, count, length,
+            b, b_start, b_step, b_segment, c, c_start, c_row, add,
+        )  # fmt: skip
+    elif height == _HEIGHT_2:
+        _tile_2(
+            a, a_start, a_row, a_step, segments, count, length,
+            b, b_start, b_step, b_segment, c, c_start, c_row, add,
+        )  # fmt: skip
+    else:
+        _tile_3(
+            a, a_start, a_row, a_step, segments, count, length,
+            b, b_start, b_step, b_segment, c, c_start, c_row, add,
+        )  # fmt: skip
+
+
+@inlined
+def _copy_padded(source, shape, n, front, spacing, planes, top, tall, left, wide, first_channel, channels, buffer):
+    """Copy rows of image `n` with their padding: `planes` x `tall` x `wide` cells of `channels` into `buffer`."""
+    depth, height, wide_in, all_channels = shape
+    at = 0
+    low = min(max(-left, 0), wide)  # cells of padding before the image begins
+    high = min(max(wide_in - left, low), wide)  # and where it ends
+    for plane in range(planes):
+        d = front + plane * spacing
+        for row in range(tall):
+            h = top + row
+            if d < 0 or d >= depth or h < 0 or h >= height:
+                for i in range(wide * channels):
+                    buffer[at + i] = 0
+            else:
+                begin = (((n * depth + d) * height + h) * wide_in + left + low) * all_channels + first_channel
+                for i in range(low * channels):
+                    buffer[at + i] = 0
+                if channels == all_channels:
+                    for i in range((high - low) * channels):
+                        buffer[at + low * channels + i] = source[begin + i]
+                else:
+                    for w in range(high - low):
+                        for i in range(channels):
+                            buffer[at + (low + w) * channels + i] = source[begin + w * all_channels + i]
+                for i in range(high * channels, wide * channels):
+                    buffer[at + i] = 0
+            at += wide * channels
+
+
+@compiled
+def correlate(
+    first, last, source, shape, channels, panels, width, out, out_shape, out_channels,
+    counts, origin, step, taps, spacing, out_start, out_step, rows, height,
+):  # fmt: skip
+    """Sums of products of windows of `source` with filters, a block of rows of results a job.
+
+    Result p (of `counts` in each dimension) has its window's first cell at `origin + p * step` and the others
+    `spacing` apart, and is written at `out_start + p * out_step`. `panels` has the filters as (panels of output
+    channels, taps, input channels, width).
+    """
+    c0, cg = channels
+    o0, og = out_channels
+    nd, nh, nw = counts
+    kd, kh, kw = taps
+    depth, high, wide_in, all_channels = shape
+    od, oh, ow, oc = out_shape
+    fused = spacing[2] == 1
+    count = kd * kh if fused else kd * kh * kw
+    length = kw * cg if fused else cg
+    wide = (nw - 1) * step[2] + (kw - 1) * spacing[2] + 1
+    inside = origin[2] >= 0 and origin[2] + wide <= wide_in and cg == all_channels
+    tallest = (rows - 1) * step[1] + (kh - 1) * spacing[1] + 1
+    buffer = np.empty(kd * tallest * wide * cg, source.dtype)
+    edge = np.empty(_HEIGHT_0 * width, source.dtype)
+    segments = np.empty(count, np.intp)
+    blocks = -(-nh // rows)
+    for job in range(first, last):
+        block = job % blocks
+        d = job // blocks % nd
+        n = job // blocks // nd
+        r0 = block * rows
+        r1 = min(nh, r0 + rows)
+        front = origin[0] + d * step[0]
+        top = origin[1] + r0 * step[1]
+        tall = (r1 - r0 - 1) * step[1] + (kh - 1) * spacing[1] + 1
+        direct = inside and top >= 0 and top + tall <= high and front >= 0 and front + (kd - 1) * spacing[0] < depth
+        if direct:
+            image = source
+            base = (((n * depth + front) * high + top) * wide_in + origin[2]) * cg
+            pitch = wide_in * cg
+            plane = spacing[0] * high * pitch
+        else:
+            _copy_padded(source, shape, n, front, spacing[0], kd, top, tall, origin[2], wide, c0, cg, buffer)
+            image = buffer
+            base = 0
+            pitch = wide * cg
+            plane = tall * pitch
+        i = 0
+        for z in range(kd):
+            for y in range(kh):
+                if fused:
+                    segments[i] = z * plane + y * spacing[1] * pitch
+                    i += 1
+                else:
+                    for x in range(kw):
+                        segments[i] = z * plane + y * spacing[1] * pitch + x * spacing[2] * cg
+                        i += 1
+        for panel in range(-(-og // width)):
+            valid = min(width, og - panel * width)
+            for r in range(r0, r1):
+                line = ((n * od + out_start[0] + d * out_step[0]) * oh + out_start[1] + r * out_step[1]) * ow
+                w = 0
+                while w < nw:
+                    w = min(w, nw - height)  # the last tile may compute again what the one before it did
+                    start = base + (r - r0) * step[1] * pitch + w * step[2] * cg
+                    to = (line + out_start[2] + w * out_step[2]) * oc + o0 + panel * width
+                    whole = valid == width
+                    _run_tile(
+                        height, image, start, step[2] * cg, 1, segments, count, length,
+                        panels, panel * count * length * width, width, length * width,
+                        out if whole else edge, to if whole else 0, out_step[2] * oc if whole else width, False,
+                    )  # fmt: skip
+                    if not whole:
+                        for m in range(height):
+                            for i in range(valid):
+                                out[to + m * out_step[2] * oc + i] = edge[m * width + i]
+                    w += height
+
+
+@compiled
+def correlate_filter(
+    first, last, source, shape, channels, g, g_shape, g_channels, width, partials,
+    taps, origin, step, spacing, rows, parts, height, total,
+):  # fmt: skip
+    """Sums of products of windows of `source` with `g`, for each tap: a share of the `total` blocks of rows a job.
+
+    `partials` is (parts, taps, input channels, output channels rounded up to panels); the caller adds up the parts.
+    """
+    c0, cg = channels
+    o0, og = g_channels
+    kd, kh, kw = taps
+    depth, high, wide_in, all_channels = shape
+    od, oh, ow, oc = g_shape
+    fused = spacing[2] == 1
+    lines = 1 if fused else kw
+    across = kw * cg if fused else cg
+    wide = (ow - 1) * step[2] + (kw - 1) * spacing[2] + 1
+    inside = origin[2] >= 0 and origin[2] + wide <= wide_in and cg == all_channels
+    tallest = (rows - 1) * step[1] + (kh - 1) * spacing[1] + 1
+    buffer = np.empty(kd * tallest * wide * cg, source.dtype)
+    columns = -(-og // width)
+    packed = og % width != 0
+    g_buffer = np.empty(rows * ow * columns * width if packed else 0, source.dtype)
+    segments = np.empty(rows, np.intp)
+    blocks = -(-oh // rows)
+    size = kd * kh * kw * cg * columns * width
+    for part in range(first, last):
+        begin = part * total // parts
+        for job in range(begin, (part + 1) * total // parts):
+            block = job % blocks
+            d = job // blocks % od
+            n = job // blocks // od
+            r0 = block * rows
+            r1 = min(oh, r0 + rows)
+            front = origin[0] + d * step[0]
+            top = origin[1] + r0 * step[1]
+            tall = (r1 - r0 - 1) * step[1] + (kh - 1) * spacing[1] + 1
+            direct = inside and top >= 0 and top + tall <= high and front >= 0 and front + (kd - 1) * spacing[0] < depth
+            if direct:
+                image = source
+                base = (((n * depth + front) * high + top) * wide_in + origin[2]) * cg
+                pitch = wide_in * cg
+                plane = spacing[0] * high * pitch
+            else:
+                _copy_padded(source, shape, n, front, spacing[0], kd, top, tall, origin[2], wide, c0, cg, buffer)
+                image = buffer
+                base = 0
+                pitch = wide * cg
+                plane = tall * pitch
+            for r in range(r1 - r0):
+                segments[r] = r * step[1] * pitch
+            g_at = (((n * od + d) * oh + r0) * ow) * oc + o0
+            if packed:
+                for p in range((r1 - r0) * ow):
+                    for panel in range(columns):
+                        to = (panel * rows * ow + p) * width
+                        valid = min(width, og - panel * width)
+                        for i in range(valid):
+                            g_buffer[to + i] = g[g_at + p * oc + panel * width + i]
+                        for i in range(valid, width):
+                            g_buffer[to + i] = 0
+            for panel in range(columns):
+                for z in range(kd):
+                    for y in range(kh):
+                        for x in range(lines):
+                            start = base + z * plane + y * spacing[1] * pitch + x * spacing[2] * cg
+                            to = part * size + (((z * kh + y) * lines + x) * across * columns + panel) * width
+                            m = 0
+                            while m < across:
+                                rest = across - m
+                                h = (
+                                    height
+                                    if rest >= height
+                                    else (
+                                        _HEIGHT_1
+                                        if rest >= _HEIGHT_1
+                                        else (_HEIGHT_2 if rest >= _HEIGHT_2 else _HEIGHT_3)
+                                    )
+                                )
+                                _run_tile(
+                                    h, image, start + m, 1, step[2] * cg, segments, r1 - r0, ow,
+                                    g_buffer if packed else g,
+                                    panel * rows * ow * width if packed else g_at + panel * width,
+                                    width if packed else oc,
+                                    ow * (width if packed else oc),
+                                    partials, to + m * columns * width, columns * width, job > begin,
+                                )  # fmt: skip
+                                m += h
+
+
+@compiled
+def scatter(
+    first, last, g, g_shape, g_channels, panels, width, out, out_shape, out_channels,
+    taps, origin, step, spacing, rows, height,
+):  # fmt: skip
+    """The transpose of `correlate` for few channels of `out`, where a tile's lanes are taps as well as channels.
+
+    Each row of `g` is multiplied by all filters into a small buffer, from which every tap is added where it belongs.
+    A job is a block of rows of `out`. `panels` is (depth taps, panels of (row and column taps, channels), g's
+    channels, width).
+    """
+    o0, og = g_channels
+    c0, cg = out_channels
+    kd, kh, kw = taps
+    od, oh, ow, oc = g_shape
+    depth, high, wide, all_channels = out_shape
+    columns = -(-(kh * kw * cg) // width)
+    products = np.empty(ow * columns * width, g.dtype)
+    segments = np.zeros(1, np.intp)
+    blocks = -(-high // rows)
+    for job in range(first, last):
+        block = job % blocks
+        d = job // blocks % depth
+        n = job // blocks // depth
+        r0 = block * rows
+        r1 = min(high, r0 + rows)
+        for r in range(r0, r1):
+            at = ((n * depth + d) * high + r) * wide * all_channels + c0
+            for w in range(wide):
+                for i in range(cg):
+                    out[at + w * all_channels + i] = 0
+        for z in range(kd):
+            plane = d - origin[0] - z * spacing[0]
+            if plane < 0 or plane % step[0] or plane // step[0] >= od:
+                continue
+            # Rows of g with a tap inside the block: origin + row * step + y * spacing in [r0, r1).
+            low = max(0, -(-(r0 - origin[1] - (kh - 1) * spacing[1]) // step[1]))
+            for row in range(low, min(oh, (r1 - 1 - origin[1]) // step[1] + 1)):
+                start = (((n * od + plane // step[0]) * oh + row) * ow) * oc + o0
+                for panel in range(columns):
+                    w = 0
+                    while w < ow:
+                        w = min(w, ow - height)
+                        _run_tile(
+                            height, g, start + w * oc, oc, 1, segments, 1, og,
+                            panels, (z * columns + panel) * og * width, width, 0,
+                            products, (w * columns + panel) * width, columns * width, False,
+                        )  # fmt: skip
+                        w += height
+                for y in range(kh):
+                    r = origin[1] + row * step[1] + y * spacing[1]
+                    if r < r0 or r >= r1:
+                        continue
+                    line = ((n * depth + d) * high + r) * wide
+                    for w in range(ow):
+                        left = origin[2] + w * step[2]
+                        from_ = w * columns * width + y * kw * cg
+                        if spacing[2] == 1 and cg == all_channels and left >= 0 and left + kw <= wide:
+                            at = (line + left) * cg
+                            for i in range(kw * cg):
+                                out[at + i] += products[from_ + i]
+                        else:
+                            for x in range(kw):
+                                column = left + x * spacing[2]
+                                if 0 <= column < wide:
+                                    at = (line + column) * all_channels + c0
+                                    for i in range(cg):
+                                        out[at + i] += products[from_ + x * cg + i]

@@ -1,0 +1,161 @@
+"""The register tile: a small block of sums of products, held in vector registers while it is added up.
+
+    c[m, lane] (+)= sum over segments s, over k < length:  a[m * a_row + segments[s] + k * a_step]
+                                                         * b[s * b_segment + k * b_step + lane]
+
+for m < height and lane < `vectors` * lanes of a vector. All of convolution stands on it: forward and input
+gradient with pixels for m and a channel for each lane, the filter gradient with input channels for m.
+
+It is written in LLVM's own terms, because the accumulators must stay in registers: each is carried through the
+loops by a phi node. One value of `a` is spread over all lanes, `vectors` loads of `b` serve all rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from .jit import FUSED, LANES, REGISTERS
+
+VECTORS = 2  # vectors a row: with one, loads would outnumber multiply-adds
+# The tallest tile keeps its accumulators, the vectors of b and one spread value of a in registers. A middle one
+# divides what 14 does not, and one row serves the rest.
+HEIGHTS = (14, 8, 4, 1) if REGISTERS >= 32 else (6, 4, 2, 1)
+
+
+def width(itemsize: int) -> int:
+    """The lanes of a tile, for elements of `itemsize` bytes: the columns that one call computes."""
+    return VECTORS * LANES * 4 // itemsize
+
+
+def tile(height: int) -> Any:
+    """The tile with `height` rows, as a function for compiled code; it serves float32 and float64."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def add_products(
+        context: Any, a: Any, a_start: Any, a_row: Any, a_step: Any, segments: Any, count: Any, length: Any,
+        b: Any, b_start: Any, b_step: Any, b_segment: Any, c: Any, c_start: Any, c_row: Any, add: Any,
+    ) -> Any:  # fmt: skip
+        n = types.intp
+        signature = types.void(a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            _Emitter(builder, signature, arguments, context, height, signature.args[0].dtype.bitwidth).emit()
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add_products
+
+
+class _Emitter:
+    """Writes one tile's instructions: two loops, over segments and within one, around height x VECTORS sums."""
+
+    def __init__(self, builder: Any, signature: Any, arguments: Any, context: Any, height: int, bits: int) -> None:
+        self.builder = builder
+        self.arrays = {i: make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 4, 7, 11)}
+        self.arguments = arguments
+        self.height = height
+        self.lanes = LANES * 32 // bits
+        self.bytes = bits // 8
+        scalar = ir.FloatType() if bits == 32 else ir.DoubleType()
+        self.vector = ir.VectorType(scalar, self.lanes)
+        self.cells = [(m, v) for m in range(height) for v in range(VECTORS)]
+        self.fma = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+            builder.module, ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fma.v{self.lanes}f{bits}"
+        )
+
+    def emit(self) -> None:
+        builder = self.builder
+        (_, a_start, a_row, a_step, _, count, length, _, b_start, b_step, b_segment, _, c_start, c_row, add) = (
+            self.arguments
+        )
+        a = builder.gep(self.arrays[0], [a_start])
+        b = builder.gep(self.arrays[7], [b_start])
+        c = builder.gep(self.arrays[11], [c_start])
+        a_rows = [builder.mul(a_row, _integer(m)) for m in range(self.height)]
+        c_rows = [builder.gep(c, [builder.mul(c_row, _integer(m))]) for m in range(self.height)]
+        begin = builder.block
+        old, outer, inner, after, end = (
+            builder.append_basic_block(name) for name in ("old", "segment", "products", "next", "store")
+        )
+        builder.cbranch(add if add.type.width == 1 else builder.trunc(add, ir.IntType(1)), old, outer)
+
+        builder.position_at_end(old)
+        previous = {(m, v): self.load(c_rows[m], v) for m, v in self.cells}
+        builder.branch(outer)
+
+        builder.position_at_end(outer)
+        s = self.phi(_index, (_integer(0), begin), (_integer(0), old))
+        zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        sums = {cell: self.phi(self.vector, (zero, begin), (previous[cell], old)) for cell in self.cells}
+        a_segment = builder.gep(a, [builder.load(builder.gep(self.arrays[4], [s]))])
+        b_here = builder.gep(b, [builder.mul(s, b_segment)])
+        builder.branch(inner)
+
+        builder.position_at_end(inner)
+        k = self.phi(_index, (_integer(0), outer))
+        running = {cell: self.phi(self.vector, (sums[cell], outer)) for cell in self.cells}
+        a_k = builder.gep(a_segment, [builder.mul(k, a_step)])
+        b_k = builder.gep(b_here, [builder.mul(k, b_step)])
+        columns = [self.load(b_k, v) for v in range(VECTORS)]
+        result = {}
+        for m in range(self.height):
+            row = self.spread(builder.load(builder.gep(a_k, [a_rows[m]])))
+            for v in range(VECTORS):
+                result[m, v] = self.multiply_add(row, columns[v], running[m, v])
+        next_k = builder.add(k, _integer(1))
+        k.add_incoming(next_k, inner)
+        for cell in self.cells:
+            running[cell].add_incoming(result[cell], inner)
+        builder.cbranch(builder.icmp_signed("<", next_k, length), inner, after)
+
+        builder.position_at_end(after)
+        next_s = builder.add(s, _integer(1))
+        s.add_incoming(next_s, after)
+        for cell in self.cells:
+            sums[cell].add_incoming(result[cell], after)
+        builder.cbranch(builder.icmp_signed("<", next_s, count), outer, end)
+
+        builder.position_at_end(end)
+        for m, v in self.cells:
+            store = builder.store(result[m, v], self.pointer(c_rows[m], v))
+            store.align = self.bytes
+
+    def phi(self, kind: Any, *incoming: tuple[Any, Any]) -> Any:
+        node = self.builder.phi(kind)
+        for value, block in incoming:
+            node.add_incoming(value, block)
+        return node
+
+    def pointer(self, row: Any, v: int) -> Any:
+        place = self.builder.gep(row, [_integer(v * self.lanes)])
+        return self.builder.bitcast(place, self.vector.as_pointer())
+
+    def load(self, row: Any, v: int) -> Any:
+        value = self.builder.load(self.pointer(row, v))
+        value.align = self.bytes  # arrays are aligned to their elements only
+        return value
+
+    def spread(self, value: Any) -> Any:
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, undefined, everywhere)
+
+    def multiply_add(self, x: Any, y: Any, z: Any) -> Any:
+        if FUSED:
+            return self.builder.call(self.fma, [x, y, z])
+        return self.builder.fadd(self.builder.fmul(x, y), z)
+
+
+_index = ir.IntType(64)
+
+
+def _integer(value: int) -> Any:
+    return ir.Constant(_index, value)
