@@ -142,7 +142,8 @@ def _by_phases(
     Cell i of the input meets tap k in result (i + before - k * dilation) / stride, where that is a whole number. The
     taps that do are the same for all cells of one remainder, and for these cells in turn the results are in turn.
     """
-    phases = [_phases(n, k, *rest) for n, k, *rest in zip(out.shape[1:4], at.size, at.strides, at.dilation, at.before, strict=True)]  # fmt: skip
+    dimensions = zip(out.shape[1:4], at.size, at.strides, at.dilation, at.before, strict=True)
+    phases = [_phases(*dimension) for dimension in dimensions]
     if any(not taps for dimension in phases for _, taps, *_ in dimension):
         out[..., out_channels[0] : sum(out_channels)] = 0  # cells that no window reaches
     for phase in itertools.product(*phases):

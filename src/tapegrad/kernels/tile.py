@@ -36,7 +36,7 @@ def width(itemsize: int) -> int:
 def tile(height: int) -> Any:
     """The tile with `height` rows, as a function for compiled code; it serves float32 and float64."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def add_products(
         context: Any, a: Any, a_start: Any, a_row: Any, a_step: Any, segments: Any, count: Any, length: Any,
         b: Any, b_start: Any, b_step: Any, b_segment: Any, c: Any, c_start: Any, c_row: Any, add: Any,
@@ -58,7 +58,10 @@ class _Emitter:
 
     def __init__(self, builder: Any, signature: Any, arguments: Any, context: Any, height: int, bits: int) -> None:
         self.builder = builder
-        self.arrays = {i: make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 4, 7, 11)}
+        self.arrays = {
+            i: make_array(signature.args[i])(context, builder, arguments[i]).data  # type: ignore[no-untyped-call]
+            for i in (0, 4, 7, 11)
+        }
         self.arguments = arguments
         self.height = height
         self.lanes = LANES * 32 // bits

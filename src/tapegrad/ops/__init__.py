@@ -1,7 +1,8 @@
 """The ops, one file a family: each a NumPy function with one gradient rule an argument, side by side."""
 
-from . import activation, elementwise, indexing, loss, product, reduction, shape
+from . import activation, convolution, elementwise, indexing, loss, product, reduction, shape
 from .activation import *
+from .convolution import *
 from .elementwise import *
 from .indexing import *
 from .loss import *
@@ -16,4 +17,5 @@ __all__ += product.__all__
 __all__ += shape.__all__
 __all__ += indexing.__all__
 __all__ += activation.__all__
+__all__ += convolution.__all__
 __all__ += loss.__all__

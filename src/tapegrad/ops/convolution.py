@@ -158,8 +158,8 @@ def conv2d(x: Any, filters: Any, strides: Any = 1, padding: Any = "SAME", dilati
 
     `strides` and `dilation` are a number, or one for each spatial dimension. `padding` is "SAME" (OH is H / stride,
     rounded up, padded as TensorFlow does), "VALID" (none), a number of cells, or a pair (before, after) for each
-    dimension. With `groups`, each group of F / groups filters sees its own C / groups channels; as many groups as channels make it
-    depthwise. Raises ShapeError where the shapes do not fit, and DTypeError for integers.
+    dimension. With `groups`, each group of F / groups filters sees its own C / groups channels; as many groups as
+    channels make it depthwise. Raises ShapeError where the shapes do not fit, and DTypeError for integers.
     """
     return _conv(2, x, filters, strides, padding, dilation, groups)
 
