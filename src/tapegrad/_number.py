@@ -36,6 +36,10 @@ class Number(Tensor):
     dtype = property(lambda self: np.dtype(np.float64))
     nbytes = property(lambda self: 8)
 
+    def detach(self) -> Number:
+        """The same number, that nothing was recorded for."""
+        return Number(self._array, None)
+
 
 def _python_op(python: Callable[..., Any], op: Op) -> Callable[..., Any]:
     """The operator as Python itself runs it, with the rules of the op that stands for it."""
@@ -66,6 +70,18 @@ def _install(name: str, python: Callable[..., Any], numpy_op: Any) -> None:
         setattr(Number, f"__i{name}__", lambda x, y: combine(x, y))
 
 
+def _install_comparison(name: str) -> None:
+    """Give Number a comparison that answers a bool between Python numbers, and as NumPy otherwise."""
+    python, otherwise = getattr(operator, name), getattr(Tensor, f"__{name}__")
+
+    def compare(x: Number, y: Any) -> Any:
+        if type(y) in (Number, float, int, bool):
+            return python(x._array, y._array if type(y) is Number else y)
+        return otherwise(x, y)
+
+    setattr(Number, f"__{name}__", compare)
+
+
 _OPERATORS: list[tuple[str, Callable[..., Any], Any]] = [
     ("add", operator.add, elementwise.add),
     ("sub", operator.sub, elementwise.subtract),
@@ -73,10 +89,12 @@ _OPERATORS: list[tuple[str, Callable[..., Any], Any]] = [
     ("truediv", operator.truediv, elementwise.divide),
     ("floordiv", operator.floordiv, elementwise.floor_divide),
     ("mod", operator.mod, elementwise.remainder),
-    ("pow", operator.pow, elementwise.pow),
+    ("pow", operator.pow, elementwise.operator_pow),
     ("neg", operator.neg, elementwise.negative),
     ("pos", operator.pos, elementwise.positive),
     ("abs", operator.abs, elementwise.abs),
 ]
 for _operator in _OPERATORS:
     _install(*_operator)
+for _comparison in ("eq", "ne", "lt", "le", "gt", "ge"):
+    _install_comparison(_comparison)

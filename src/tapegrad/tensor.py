@@ -17,6 +17,7 @@ from .errors import BackwardError, DTypeError, LostGradientError, ShapeError
 from .ops import elementwise, indexing, product, reduction
 from .ops import shape as shaping
 from .ops._numpy import call_function, call_ufunc
+from .primitive import primitive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,20 +28,38 @@ if TYPE_CHECKING:
     Axis = int | tuple[int, ...] | None
 
 
+# Unlike np.equal, these have an answer for strings, too.
+_equal = primitive(operator.eq, name="equal", broadcasts=True)
+_not_equal = primitive(operator.ne, name="not_equal", broadcasts=True)
+
+
 def _reflected(op: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda self, other: op(other, self)
 
 
 def _in_place(op: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any, Any], Any]:
-    """`x += y` gives `x` a new array of its own shape and dtype, as NumPy's would have; no array is written to."""
+    """`x += y` gives `x` a new array of its own shape and dtype, as NumPy's would have; no array is written to.
+
+    So every name of `x` sees the sum, as in NumPy, but what was sliced or reshaped from `x` keeps its value. A scalar,
+    such as a sum gives, is immutable in NumPy and here: `x` becomes another tensor.
+    """
 
     def method(self: Tensor, other: Any) -> Tensor:
-        if self.is_leaf and self.requires_grad and mode.recording:
+        recorded = self._entry is not None
+        if recorded and self.is_leaf and mode.recording:
             raise BackwardError(
                 f"x {symbol} y: x is a leaf that requires a gradient, and changing it would lose track of it; "
-                f"write y = x {symbol[0]} ... for a new tensor, or update x inside `with tapegrad.no_grad():`"
+                f"write y = x {symbol[:-1]} ... for a new tensor, or update x inside `with tapegrad.no_grad():`"
+            )
+        if recorded and not self.is_leaf and not mode.recording:
+            raise LostGradientError(
+                f"x {symbol} y: x was recorded, and under no_grad its gradient would no longer be that of its value; "
+                f"write y = x {symbol[:-1]} ... for a new tensor"
             )
         out = op(self, other)
+        mutable = isinstance(self._array, np.ndarray)
+        if not mutable and not (recorded and self.is_leaf):
+            return out  # type: ignore[no-any-return]
         if out.shape != self.shape:
             raise ShapeError(f"x {symbol} y: the result has shape {out.shape}, but x has shape {self.shape}")
         if out.dtype != self.dtype:
@@ -50,7 +69,7 @@ def _in_place(op: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any, Any]
         keep = keeps_gradient(out)
         if not self.is_leaf and keeps_gradient(self):  # whose gradient will be that of the new value
             keep, self._watch(symbol).tensor = True, None
-        self._array = out._array
+        self._array = np.asarray(out._array) if mutable else out._array
         if not (self.is_leaf and self.requires_grad):
             self._entry = out._entry
             if keep:
@@ -85,13 +104,16 @@ class TensorMethods:
     __itruediv__ = _in_place(elementwise.divide, "/=")
     __floordiv__ = elementwise.floor_divide
     __rfloordiv__ = _reflected(elementwise.floor_divide)
+    __ifloordiv__ = _in_place(elementwise.floor_divide, "//=")
     __mod__ = elementwise.remainder
     __rmod__ = _reflected(elementwise.remainder)
+    __imod__ = _in_place(elementwise.remainder, "%=")
     __pow__ = elementwise.operator_pow
     __rpow__ = _reflected(elementwise.operator_pow)
     __ipow__ = _in_place(elementwise.operator_pow, "**=")
     __matmul__ = product.matmul
     __rmatmul__ = _reflected(product.matmul)
+    __imatmul__ = _in_place(product.matmul, "@=")
     __neg__ = elementwise.negative
     __pos__ = elementwise.positive
     __abs__ = elementwise.abs
@@ -104,25 +126,32 @@ class TensorMethods:
 
     # Comparison and logic: without a gradient
 
-    __eq__ = elementwise.equal
-    __ne__ = elementwise.not_equal
+    __eq__ = _equal
+    __ne__ = _not_equal
     __lt__ = elementwise.less
     __le__ = elementwise.less_equal
     __gt__ = elementwise.greater
     __ge__ = elementwise.greater_equal
     __and__ = elementwise.bitwise_and
     __rand__ = _reflected(elementwise.bitwise_and)
+    __iand__ = _in_place(elementwise.bitwise_and, "&=")
     __or__ = elementwise.bitwise_or
     __ror__ = _reflected(elementwise.bitwise_or)
+    __ior__ = _in_place(elementwise.bitwise_or, "|=")
     __xor__ = elementwise.bitwise_xor
     __rxor__ = _reflected(elementwise.bitwise_xor)
+    __ixor__ = _in_place(elementwise.bitwise_xor, "^=")
     __invert__ = elementwise.bitwise_invert
     __lshift__ = elementwise.bitwise_left_shift
+    __rlshift__ = _reflected(elementwise.bitwise_left_shift)
+    __ilshift__ = _in_place(elementwise.bitwise_left_shift, "<<=")
     __rshift__ = elementwise.bitwise_right_shift
+    __rrshift__ = _reflected(elementwise.bitwise_right_shift)
+    __irshift__ = _in_place(elementwise.bitwise_right_shift, ">>=")
     __hash__ = object.__hash__  # by identity, as for every object whose == is elementwise
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self._array == indexing.plain_key(value)).any())
+        return bool(np.any(self._array == (value._array if isinstance(value, Tensor) else value)))
 
     # Elements
 
@@ -148,7 +177,7 @@ class TensorMethods:
         return len(self._array)
 
     def __iter__(self) -> Iterator[Tensor]:
-        if not self._array.ndim:
+        if not self.ndim:
             raise TypeError("iteration over a 0-d tensor; t.item() gives its number")
         return (self[i] for i in range(len(self._array)))
 
@@ -250,7 +279,7 @@ class TensorMethods:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         self._no_loss("np.asarray(t), or storing t in an array,")
-        return np.array(self._array, dtype, copy=copy) if copy is not False else np.asarray(self.numpy(), dtype)
+        return np.array(self.numpy(), dtype, copy=copy)  # read-only, unless it is a copy
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return call_ufunc(ufunc, method, inputs, kwargs)
@@ -279,9 +308,9 @@ class TensorMethods:
     def _no_loss(self, what: str) -> None:
         if self._entry is not None and mode.recording:
             raise LostGradientError(
-                f"{what} would lose the gradient of a recorded tensor. For the bare value use t.item() or t.numpy(); "
-                "to go on computing use np.exp or tapegrad.exp instead of math.exp, tapegrad.stack to collect tensors "
-                "in one, tapegrad.index_update instead of a[i] = t"
+                f"{what} would lose the gradient of a recorded tensor. For the bare value use t.item(), t.numpy() or "
+                "t.detach(); to go on computing use np.exp or tapegrad.exp instead of math.exp, tapegrad.stack to "
+                "collect tensors in one, tapegrad.index_update instead of a[i] = t"
             )
 
     # Gradients
@@ -296,7 +325,10 @@ class TensorMethods:
         if value is not None:
             if np.shape(value) != self.shape:
                 raise ShapeError(f"grad: expected the tensor's shape {self.shape}, got {np.shape(value)}")
-            value = value if isinstance(value, Tensor) else wrap(np.array(value, self.dtype))
+            if not isinstance(value, Tensor):
+                value = wrap(np.array(value, self.dtype))
+            elif value.dtype != self.dtype:
+                value = shaping.astype(value, self.dtype)
         self._grad = value  # type: ignore[misc]
 
     @property
@@ -340,7 +372,12 @@ class TensorMethods:
         """
         hooks = self._watch("register_hook").hooks
         hooks.append(hook)
-        return lambda: hooks.remove(hook)
+
+        def remove() -> None:
+            if hook in hooks:
+                hooks.remove(hook)
+
+        return remove
 
     def _watch(self, what: str) -> Watch:
         entry = self._entry
@@ -353,10 +390,12 @@ class TensorMethods:
     def assign_(self, value: Any) -> Self:
         """Give this tensor a new value of the same shape, cast to its dtype; it stays a leaf, and earlier arrays stay.
 
-        Raises BackwardError for a tensor that was computed from others.
+        Raises BackwardError for a tensor that was computed from others, and LostGradientError for a recorded value.
         """
         if not self.is_leaf:
             raise BackwardError("assign_: this tensor was computed from others, so its value is not free to change")
+        if isinstance(value, Tensor) and value._entry is not None and mode.recording:
+            raise LostGradientError("assign_: the value was recorded, and its gradient would be lost; pass v.detach()")
         array = value._array if isinstance(value, Tensor) else np.array(value, self.dtype)
         if array.shape != self.shape:
             raise ShapeError(f"assign_: expected shape {self.shape}, got {array.shape}")
@@ -388,8 +427,10 @@ class TensorMethods:
 
     def __repr__(self) -> str:
         notes = []
-        if self.dtype.kind not in "bi" or self.dtype.itemsize not in (1, 8):
-            notes = [f"dtype={self.dtype}"] if self.dtype != get_default_dtype() else []
+        if not self.size and self.ndim != 1:
+            notes.append(f"shape={self.shape}")
+        if self.dtype not in (get_default_dtype(), np.bool, np.int64):  # what the values look like already
+            notes.append(f"dtype={self.dtype}")
         if self._entry is not None:
             notes.append("requires_grad=True" if self._entry.op is None else f"op={self._entry.op.name}")
         values = np.array2string(np.asarray(self._array), separator=", ", prefix="tensor(")
@@ -399,7 +440,7 @@ class TensorMethods:
         return str(self._array)
 
     def __format__(self, spec: str) -> str:
-        return format(self._array.item(), spec) if spec and not self.ndim else format(str(self), spec)
+        return format(self.item(), spec) if spec and not self.ndim else format(str(self), spec)
 
 
 def _rebuild(array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
@@ -419,9 +460,12 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     """A Tensor with a copy of `data`: an array, a Tensor, a number, or nested lists of these.
 
     Arrays keep their dtype; Python numbers and lists become the default dtype, float32 unless it was set,
-    and booleans stay booleans. Raises LostGradientError for lists of recorded Tensors (use `tapegrad.stack`),
-    and DTypeError when `requires_grad` is asked of what is not floating-point.
+    and booleans stay booleans. Raises LostGradientError for a recorded Tensor (`asarray` keeps it as it is, and
+    `t.detach()` lets go of its gradient) and for lists of them (use `tapegrad.stack`), and DTypeError when
+    `requires_grad` is asked of what is not floating-point.
     """
+    if isinstance(data, Tensor):
+        data._no_loss("tapegrad.tensor(t)")
     return _made(_converted(data, dtype, copy=True), requires_grad)
 
 
