@@ -138,20 +138,21 @@ log10 = primitive(np.log10, lambda g, x: g / (x * math.log(10)))
 log1p = primitive(np.log1p, lambda g, x: g / (x + 1))
 
 
-def _finite(x: Any) -> Any:
-    return where(isfinite(x), x, 0)
+def lifted(x: Any) -> Any:
+    """`x` with 0 for -inf, the logarithm of 0: -inf less itself would be NaN."""
+    return where(equal(x, -math.inf), 0, x)
 
 
 # exp(x - out) is the share of x; out = -inf only when both are, and then the difference would be NaN.
 logaddexp = primitive(
     np.logaddexp,
-    lambda g, out, x: g * exp(x - _finite(out)),
-    lambda g, out, y: g * exp(y - _finite(out)),
+    lambda g, out, x: g * exp(x - lifted(out)),
+    lambda g, out, y: g * exp(y - lifted(out)),
 )
 logaddexp2 = primitive(
     np.logaddexp2,
-    lambda g, out, x: g * exp2(x - _finite(out)),
-    lambda g, out, y: g * exp2(y - _finite(out)),
+    lambda g, out, x: g * exp2(x - lifted(out)),
+    lambda g, out, y: g * exp2(y - lifted(out)),
 )
 
 # Trigonometric and hyperbolic functions

@@ -14,7 +14,7 @@ from .._tape import Tensor
 from ..primitive import constant, primitive
 from ._numpy import speaks_for
 from .elementwise import abs as _abs
-from .elementwise import equal, exp, isfinite, sign, where
+from .elementwise import equal, exp, lifted, sign, where
 from .shape import astype, broadcast_to, concat, normalized, permute_dims, reshape, stack
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _logsumexp_raw(x: Any, *, axis: Axis, keepdims: bool) -> Any:
 
 
 def _logsumexp_rule(g: Any, x: Any, out: Any, shape: tuple[int, ...], axis: Axis) -> Any:
-    return kept(g, shape, axis) * exp(x - kept(where(isfinite(out), out, 0), shape, axis))
+    return kept(g, shape, axis) * exp(x - kept(lifted(out), shape, axis))
 
 
 _logsumexp = primitive(_logsumexp_raw, _logsumexp_rule, name="logsumexp")
