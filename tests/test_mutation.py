@@ -1,4 +1,4 @@
-"""The op table must notice every rule that is wrong; and the script that finds out must notice a table that does not."""
+"""The op table must notice every wrong rule; and the script that finds out must notice a table that does not."""
 
 from __future__ import annotations
 
