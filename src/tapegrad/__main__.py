@@ -1,0 +1,48 @@
+"""The command line: `python -m tapegrad COMMAND`.
+
+It ends with 0 when all went well, 1 when a goal was not reached, and 2 when something needed was missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from .errors import TapegradError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that `arguments`, by default the process's own, ask for, and give the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tapegrad", description="tapegrad differentiates NumPy.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = commands.add_parser("demo", help="train a small network on handwritten digits and show how it goes")
+    demo.add_argument("--data", metavar="PATH", help="train on the four MNIST idx.gz files of this folder instead")
+    demo.set_defaults(run=_demo)
+
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except (TapegradError, OSError) as error:
+        print(f"tapegrad: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tapegrad: interrupted", file=sys.stderr)
+        return 130
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    from .train.extras import require
+
+    require("rich", "matplotlib", extra="demo")
+    from .train.demo import demo
+
+    return 0 if demo(chosen.data) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
