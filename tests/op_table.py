@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import naive_convolution as naive
 import numpy as np
 
 import tapegrad as tg
@@ -1175,9 +1176,127 @@ LOSSES = [
     ),
 ]  # fmt: skip
 
+# Values of which sums of some products are far from losing digits.
+
+
+def image(*shape: int) -> np.ndarray:
+    return grid(*shape, low=0.3, high=1.0)
+
+
+def filters(*shape: int) -> np.ndarray:
+    return grid(*shape, low=0.4, high=1.2, salt=0.3)
+
+
+TWO_D = [
+    sample(image(1, 3, 4, 2), filters(2, 3, 2, 2)),
+    sample(image(2, 4, 3, 1), filters(2, 2, 1, 3), strides=2),
+    sample(image(1, 4, 5, 2), filters(3, 2, 2, 1), strides=(1, 2), padding="VALID"),
+    sample(image(1, 3, 3, 2), filters(2, 2, 2, 2), padding=((0, 2), (1, 0))),
+    sample(image(1, 5, 4, 1), filters(2, 2, 1, 2), dilation=(2, 1)),
+    sample(image(1, 3, 3, 4), filters(2, 2, 2, 2), groups=2),
+    sample(image(1, 3, 4, 2), filters(2, 2, 1, 4), groups=2),
+    sample(image(1, 4, 3, 3), filters(2, 2, 1, 3), strides=2, groups=3, padding=1),
+    sample(image(2, 1, 1, 1), filters(1, 1, 1, 1)),
+    sample(np.zeros((0, 3, 4, 2)), filters(2, 2, 2, 3)),
+]
+TRANSPOSED_2D = [
+    sample(image(1, 2, 3, 2), filters(3, 2, 2, 2)),
+    sample(image(1, 2, 2, 2), filters(3, 3, 1, 2), strides=2),
+    sample(image(1, 2, 2, 1), filters(2, 3, 2, 1), strides=(2, 1), padding="VALID"),
+    sample(image(1, 3, 2, 1), filters(3, 2, 1, 1), padding=((1, 0), (0, 1)), dilation=(1, 2)),
+    sample(image(1, 2, 2, 4), filters(2, 2, 1, 4), strides=2, groups=2),
+    sample(image(1, 2, 2, 1), filters(2, 2, 1, 1), strides=2, output_size=(3, 4)),
+    sample(image(1, 1, 1, 1), filters(1, 1, 1, 1)),
+    sample(np.zeros((0, 2, 2, 2)), filters(2, 2, 1, 2)),
+]
+CONVOLUTIONS = [
+    row(
+        "conv1d",
+        naive.convolve,
+        [
+            sample(image(2, 5, 2), filters(3, 2, 3)),
+            sample(image(1, 5, 4), filters(2, 2, 4), strides=2, padding=((2, 0),), groups=2),
+            sample(image(1, 6, 1), filters(3, 1, 2), padding="VALID", dilation=2),
+            sample(np.zeros((0, 3, 2)), filters(2, 2, 3)),
+        ],
+        bad(ShapeError, "conv1d: expected x as (N, W, channels)", image(2, 5), filters(3, 2, 3)),
+        numpy=False,
+        exact=False,
+    ),
+    row(
+        "conv2d",
+        naive.convolve,
+        TWO_D,
+        bad(
+            ShapeError,
+            "conv2d: filters take 2 input channels but x has 3 (x (1, 4, 4, 3), filters (3, 3, 2, 4))",
+            image(1, 4, 4, 3),
+            filters(3, 3, 2, 4),
+        ),
+        numpy=False,
+        exact=False,
+    ),
+    row(
+        "conv3d",
+        naive.convolve,
+        [
+            sample(image(1, 2, 3, 3, 2), filters(2, 2, 2, 2, 2)),
+            sample(image(1, 3, 3, 2, 2), filters(2, 2, 2, 1, 2), strides=(2, 1, 2), dilation=(1, 2, 1), groups=2),
+            sample(np.zeros((0, 2, 3, 3, 1)), filters(2, 2, 2, 1, 2)),
+        ],
+        bad(ShapeError, "conv3d: expected x as (N, D, H, W, channels)", image(1, 3, 3, 2), filters(2, 2, 2, 1, 2)),
+        numpy=False,
+        exact=False,
+    ),
+    row(
+        "conv_transpose1d",
+        naive.convolve_transpose,
+        [
+            sample(image(2, 3, 2), filters(3, 3, 2), strides=2),
+            sample(image(1, 3, 2), filters(2, 1, 2), padding="VALID", groups=2),
+            sample(np.zeros((0, 3, 2)), filters(2, 1, 2)),
+        ],
+        bad(ShapeError, "conv_transpose1d: expected x as (N, W, channels)", image(2, 5), filters(3, 2, 3)),
+        numpy=False,
+        exact=False,
+    ),
+    row(
+        "conv_transpose2d",
+        naive.convolve_transpose,
+        TRANSPOSED_2D,
+        bad(
+            ShapeError,
+            "conv_transpose2d: the last dimension of filters must be x's channels, 3,",
+            image(1, 4, 4, 3),
+            filters(3, 3, 3, 2),
+        ),
+        numpy=False,
+        exact=False,
+    ),
+    row(
+        "conv_transpose3d",
+        naive.convolve_transpose,
+        [
+            sample(image(1, 2, 1, 2, 1), filters(2, 2, 2, 2, 1), strides=(1, 2, 1)),
+            sample(np.zeros((0, 2, 1, 2, 1)), filters(2, 2, 2, 2, 1)),
+        ],
+        bad(ShapeError, "conv_transpose3d: expected x as (N, D, H, W, channels)", image(1, 3, 3), filters(2, 2, 1, 2)),
+        numpy=False,
+        exact=False,
+    ),
+    row(
+        "bias_add",
+        np.add,
+        [sample(x23, x3), sample(x3, grid(3, salt=0.4)), sample(image(2, 2, 1, 3), x3), sample(np.zeros((0, 3)), x3)],
+        bad(ShapeError, "bias_add: expected one number a channel, got bias (2,) for x (2, 3)", x23, grid(2)),
+        bad(ShapeError, "bias_add: expected one number a channel, got bias () for x (2, 3)", x23, grid()),
+        numpy=False,
+    ),
+]
+
 ROWS = [
     *ARITHMETIC, *EXPONENTIAL, *TRIGONOMETRIC, *BOUNDS, *ROUNDING, *BITS, *REDUCTIONS, *PRODUCTS, *SHAPES, *INDEXING,
-    *ACTIVATIONS, *LOSSES,
+    *ACTIVATIONS, *LOSSES, *CONVOLUTIONS,
 ]  # fmt: skip
 
 # What can be spelled, but has no name of its own in `tapegrad`: Python's operators, indexing, more names of NumPy's.
