@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import compiled, inlined
+from .memory import clear, copy, get, put
 from .tile import HEIGHTS, tile
 
 _tile_0, _tile_1, _tile_2, _tile_3 = (tile(height) for height in HEIGHTS)
@@ -58,21 +59,16 @@ def _copy_padded(source, shape, n, front, spacing, planes, top, tall, left, wide
         for row in range(tall):
             h = top + row
             if d < 0 or d >= depth or h < 0 or h >= height:
-                for i in range(wide * channels):
-                    buffer[at + i] = 0
+                clear(buffer, at, wide * channels)
             else:
                 begin = (((n * depth + d) * height + h) * wide_in + left + low) * all_channels + first_channel
-                for i in range(low * channels):
-                    buffer[at + i] = 0
+                clear(buffer, at, low * channels)
                 if channels == all_channels:
-                    for i in range((high - low) * channels):
-                        buffer[at + low * channels + i] = source[begin + i]
+                    copy(buffer, at + low * channels, source, begin, (high - low) * channels)
                 else:
                     for w in range(high - low):
-                        for i in range(channels):
-                            buffer[at + (low + w) * channels + i] = source[begin + w * all_channels + i]
-                for i in range(high * channels, wide * channels):
-                    buffer[at + i] = 0
+                        copy(buffer, at + (low + w) * channels, source, begin + w * all_channels, channels)
+                clear(buffer, at + high * channels, (wide - high) * channels)
             at += wide * channels
 
 
@@ -151,8 +147,7 @@ def correlate(
                     )  # fmt: skip
                     if not whole:
                         for m in range(height):
-                            for i in range(valid):
-                                out[to + m * out_step[2] * oc + i] = edge[m * width + i]
+                            copy(out, to + m * out_step[2] * oc, edge, m * width, valid)
                     w += height
 
 
@@ -214,10 +209,8 @@ def correlate_filter(
                     for panel in range(columns):
                         to = (panel * rows * ow + p) * width
                         valid = min(width, og - panel * width)
-                        for i in range(valid):
-                            g_buffer[to + i] = g[g_at + p * oc + panel * width + i]
-                        for i in range(valid, width):
-                            g_buffer[to + i] = 0
+                        copy(g_buffer, to, g, g_at + p * oc + panel * width, valid)
+                        clear(g_buffer, to + valid, width - valid)
             for panel in range(columns):
                 for z in range(kd):
                     for y in range(kh):
@@ -275,9 +268,11 @@ def scatter(
         r1 = min(high, r0 + rows)
         for r in range(r0, r1):
             at = ((n * depth + d) * high + r) * wide * all_channels + c0
-            for w in range(wide):
-                for i in range(cg):
-                    out[at + w * all_channels + i] = 0
+            if cg == all_channels:
+                clear(out, at, wide * cg)
+            else:
+                for w in range(wide):
+                    clear(out, at + w * all_channels, cg)
         for z in range(kd):
             plane = d - origin[0] - z * spacing[0]
             if plane < 0 or plane % step[0] or plane // step[0] >= od:
@@ -307,11 +302,11 @@ def scatter(
                         if spacing[2] == 1 and cg == all_channels and left >= 0 and left + kw <= wide:
                             at = (line + left) * cg
                             for i in range(kw * cg):
-                                out[at + i] += products[from_ + i]
+                                put(out, at + i, get(out, at + i) + get(products, from_ + i))
                         else:
                             for x in range(kw):
                                 column = left + x * spacing[2]
                                 if 0 <= column < wide:
                                     at = (line + column) * all_channels + c0
                                     for i in range(cg):
-                                        out[at + i] += products[from_ + x * cg + i]
+                                        put(out, at + i, get(out, at + i) + get(products, from_ + x * cg + i))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .jit import compiled, inlined
+from .memory import clear, get, put
 
 
 @inlined
 def _multiply_add(c, out, at, x, of_x, y, of_y):
     for i in range(c):
-        out[at + i] += x[of_x + i] * y[of_y + i]
+        put(out, at + i, get(out, at + i) + get(x, of_x + i) * get(y, of_y + i))
 
 
 @compiled
@@ -22,8 +23,7 @@ def forward(first, last, x, shape, filters, out, out_shape, taps, origin, step, 
         d = job // oh % od
         n = job // oh // od
         line = job * ow * c
-        for i in range(ow * c):
-            out[line + i] = 0
+        clear(out, line, ow * c)
         for z in range(kd):
             plane = origin[0] + d * step[0] + z * spacing[0]
             if plane < 0 or plane >= depth:
@@ -52,8 +52,7 @@ def input_gradient(first, last, g, g_shape, filters, out, out_shape, c, taps, or
         d = job // high % depth
         n = job // high // depth
         line = job * wide * c
-        for i in range(wide * c):
-            out[line + i] = 0
+        clear(out, line, wide * c)
         for z in range(kd):
             plane = d - origin[0] - z * spacing[0]
             if plane < 0 or plane % step[0] != 0 or plane // step[0] >= od:
@@ -79,8 +78,7 @@ def filter_gradient(first, last, x, shape, g, g_shape, partials, taps, origin, s
     kd, kh, kw = taps
     size = kd * kh * kw * c
     for part in range(first, last):
-        for i in range(size):
-            partials[part * size + i] = 0
+        clear(partials, part * size, size)
         for job in range(part * total // parts, (part + 1) * total // parts):
             row = job % oh
             d = job // oh % od

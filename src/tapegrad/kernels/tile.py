@@ -45,7 +45,12 @@ def tile(height: int) -> Any:
         signature = types.void(a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            _Emitter(builder, signature, arguments, context, height, signature.args[0].dtype.bitwidth).emit()
+            pointers = {
+                place: make_array(signature.args[place])(context, builder, arguments[place]).data  # type: ignore[no-untyped-call]
+                for place in _ARRAYS
+            }
+            function = _function(builder.module, height, signature.args[0].dtype.bitwidth)
+            builder.call(function, [pointers.get(i, argument) for i, argument in enumerate(arguments)])
             return context.get_dummy_value()
 
         return signature, generate
@@ -53,15 +58,34 @@ def tile(height: int) -> Any:
     return add_products
 
 
+_ARRAYS = (0, 4, 7, 11)  # the places of a, segments, b and c
+
+
+def _function(module: Any, height: int, bits: int) -> Any:
+    """The tile as a function of its own in `module`.
+
+    It is not inlined: among a kernel's many variables, LLVM would no longer find registers for all the sums.
+    """
+    name = f"tapegrad_tile_{height}_{LANES}_{bits}"
+    if name in module.globals:
+        return module.globals[name]
+    number = (ir.FloatType() if bits == 32 else ir.DoubleType()).as_pointer()
+    kinds = [number if i in _ARRAYS else _index for i in range(14)] + [ir.IntType(1)]
+    kinds[4] = _index.as_pointer()
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    for place in _ARRAYS:
+        function.args[place].add_attribute("noalias")
+    _Emitter(ir.IRBuilder(function.append_basic_block("begin")), function.args, height, bits).emit()
+    return function
+
+
 class _Emitter:
     """Writes one tile's instructions: two loops, over segments and within one, around height x VECTORS sums."""
 
-    def __init__(self, builder: Any, signature: Any, arguments: Any, context: Any, height: int, bits: int) -> None:
+    def __init__(self, builder: Any, arguments: Any, height: int, bits: int) -> None:
         self.builder = builder
-        self.arrays = {
-            i: make_array(signature.args[i])(context, builder, arguments[i]).data  # type: ignore[no-untyped-call]
-            for i in (0, 4, 7, 11)
-        }
         self.arguments = arguments
         self.height = height
         self.lanes = LANES * 32 // bits
@@ -75,19 +99,19 @@ class _Emitter:
 
     def emit(self) -> None:
         builder = self.builder
-        (_, a_start, a_row, a_step, _, count, length, _, b_start, b_step, b_segment, _, c_start, c_row, add) = (
+        (a, a_start, a_row, a_step, segments, count, length, b, b_start, b_step, b_segment, c, c_start, c_row, add) = (
             self.arguments
         )
-        a = builder.gep(self.arrays[0], [a_start])
-        b = builder.gep(self.arrays[7], [b_start])
-        c = builder.gep(self.arrays[11], [c_start])
+        a = builder.gep(a, [a_start])
+        b = builder.gep(b, [b_start])
+        c = builder.gep(c, [c_start])
         a_rows = [builder.mul(a_row, _integer(m)) for m in range(self.height)]
         c_rows = [builder.gep(c, [builder.mul(c_row, _integer(m))]) for m in range(self.height)]
         begin = builder.block
         old, outer, inner, after, end = (
             builder.append_basic_block(name) for name in ("old", "segment", "products", "next", "store")
         )
-        builder.cbranch(add if add.type.width == 1 else builder.trunc(add, ir.IntType(1)), old, outer)
+        builder.cbranch(add, old, outer)
 
         builder.position_at_end(old)
         previous = {(m, v): self.load(c_rows[m], v) for m, v in self.cells}
@@ -97,7 +121,7 @@ class _Emitter:
         s = self.phi(_index, (_integer(0), begin), (_integer(0), old))
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
         sums = {cell: self.phi(self.vector, (zero, begin), (previous[cell], old)) for cell in self.cells}
-        a_segment = builder.gep(a, [builder.load(builder.gep(self.arrays[4], [s]))])
+        a_segment = builder.gep(a, [builder.load(builder.gep(segments, [s]))])
         b_here = builder.gep(b, [builder.mul(s, b_segment)])
         builder.branch(inner)
 
@@ -129,6 +153,7 @@ class _Emitter:
         for m, v in self.cells:
             store = builder.store(result[m, v], self.pointer(c_rows[m], v))
             store.align = self.bytes
+        builder.ret_void()
 
     def phi(self, kind: Any, *incoming: tuple[Any, Any]) -> Any:
         node = self.builder.phi(kind)

@@ -1,0 +1,173 @@
+"""Pooling in compiled code: what `plain_pooling` says in NumPy, function for function.
+
+The lanes of a vector are channels, so a window costs one step a cell and vector, wherever its maxima lie. What is
+computed from windows is divided into rows of windows. What is put back into the input is divided into bands of the
+input's rows, each of them a job that visits all windows which reach into it and writes nothing outside: windows that
+overlap may then be added up without waiting for each other, and always in the same order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import threads
+from .jit import compiled, inlined
+from .vectors import BYTES, add, below, choose, divide, everywhere, exceeds, load, reaches, spread, store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..ops._windows import Windows
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+_SMALL = 1 << 15  # elements below which waking a thread costs more than it brings
+_BANDS = 64  # how many jobs are enough for any number of threads that is likely
+
+
+def max_pool(x: Array, at: Windows) -> Array:
+    """The largest element of each window."""
+    y = np.empty((len(x), *at.out, x.shape[-1]), x.dtype)
+    _by_windows(_max_pool, at, x.shape, y, x)
+    return y
+
+
+def at_maxima(z: Array, x: Array, maxima: Array, at: Windows) -> Array:
+    """The elements of `z` at the places of the first `maxima` of `x`."""
+    y = np.empty(maxima.shape, x.dtype)
+    _by_windows(_at_maxima, at, x.shape, y, z, x, maxima)
+    return y
+
+
+def to_maxima(y: Array, x: Array, maxima: Array, at: Windows) -> Array:
+    """The transpose of `at_maxima`: `y` added up at the places of the first `maxima` of `x`."""
+    z = np.empty(x.shape, x.dtype)
+    _by_bands(_to_maxima, at, z, y, x, maxima)
+    return z
+
+
+def avg_pool(x: Array, at: Windows) -> Array:
+    """The mean of the cells of each window that exist."""
+    y = np.empty((len(x), *at.out, x.shape[-1]), x.dtype)
+    _by_windows(_avg_pool, at, x.shape, y, x)
+    return y
+
+
+def avg_pool_transpose(y: Array, sizes: Sequence[int], at: Windows) -> Array:
+    """The transpose of `avg_pool`: `y`, divided by how many cells its window has, added to each of them."""
+    x = np.empty((len(y), *sizes, y.shape[-1]), y.dtype)
+    _by_bands(_avg_pool_transpose, at, x, y)
+    return x
+
+
+def _by_windows(kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array) -> None:
+    """Run a kernel whose jobs are the outermost rows of windows, and which fills `out`, that of the windows."""
+    jobs = shape[0] * at.out[0]
+    parallel = inputs[0].size > _SMALL
+    flat = map(_read, inputs)
+    threads.run(kernel, jobs, out.reshape(-1), *flat, shape[1:], *_geometry(at, shape), parallel=parallel)
+
+
+def _by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Array) -> None:
+    """Run a kernel whose jobs are bands of rows of `out`, which has the shape of the input."""
+    if not out.size:
+        return
+    n, rows = out.shape[:2]
+    # Where windows overlap, those that reach into two bands are visited twice: bands are at least 4 windows high.
+    bands = max(1, min(-(-_BANDS // n), rows // (4 * at.size[0])))
+    parallel = out.size > _SMALL
+    flat = map(_read, inputs)
+    threads.run(
+        kernel, n * bands, out.reshape(-1), *flat, out.shape[1:], *_geometry(at, out.shape), bands, parallel=parallel
+    )
+
+
+def _geometry(at: Windows, shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """How many windows, their strides, padding and sizes, as small as they can be without changing a window.
+
+    No stride and no size needs to be larger than what is left of the input behind the padding; so nothing that
+    a kernel computes from them can overflow.
+    """
+    room = [max(n + before, 1) for n, before in zip(shape[1:-1], at.before, strict=True)]
+    strides = tuple(map(min, at.strides, room))
+    size = tuple(map(min, at.size, room))
+    return at.out, strides, at.before, size
+
+
+def _read(array: Array) -> Array:
+    """A flat view for a kernel that only reads: read-only, aligned, contiguous.
+
+    numba would take arrays that differ in any of these for different types, and compile every kernel again.
+    """
+    flat = np.require(array, None, "CAE").reshape(-1)
+    flat.flags.writeable = False
+    return flat
+
+
+# --------------------------------------------------------------------------------------------------
+# In compiled code all arrays are flat. `size` is the shape of the input, (A, B, D, C); of the windows, `counts` tells
+# how many there are, `window` their size. Cells are given by their bounds, three pairs (first, behind the last).
+
+
+@inlined
+def _bounds(index, stride, before, window, size):
+    """The bounds of the cells that exist in a window."""
+    start = index * stride - before
+    return max(start, 0), min(start + window, size)
+
+
+@inlined
+def _first_maximum(x, place, size, cells, mask):
+    (a0, a1), (b0, b1), (d0, d1) = cells
+    largest = load(x, place + ((a0 * size[1] + b0) * size[2] + d0) * size[3], mask)
+    for a in range(a0, a1):
+        for b in range(b0, b1):
+            for d in range(d0, d1):
+                v = load(x, place + ((a * size[1] + b) * size[2] + d) * size[3], mask)
+                largest = choose(exceeds(v, largest), v, largest)
+    return largest
+
+
+@inlined
+def _mean(x, place, size, cells, mask):
+    (a0, a1), (b0, b1), (d0, d1) = cells
+    total = spread(x, -0.0)
+    for a in range(a0, a1):
+        for b in range(b0, b1):
+            for d in range(d0, d1):
+                total = add(total, load(x, place + ((a * size[1] + b) * size[2] + d) * size[3], mask))
+    return divide(total, spread(x, (a1 - a0) * (b1 - b0) * (d1 - d0)))
+
+
+@inlined
+def _fill(reduced, first, last, y, x, size, counts, strides, before, window):
+    """Write what `reduced` gives for each window of the rows `first` to `last` into `y`."""
+    channels = size[3]
+    lanes = BYTES // x.itemsize
+    whole = channels - channels % lanes
+    rest = below(x, channels - whole)
+    for job in range(first, last):
+        image = job // counts[0] * size[0] * size[1] * size[2] * channels
+        w = job * counts[1] * counts[2] * channels
+        a = _bounds(job % counts[0], strides[0], before[0], window[0], size[0])
+        for j in range(counts[1]):
+            b = _bounds(j, strides[1], before[1], window[1], size[1])
+            for k in range(counts[2]):
+                cells = a, b, _bounds(k, strides[2], before[2], window[2], size[2])
+                for c in range(0, whole, lanes):
+                    store(y, w + c, reduced(x, image + c, size, cells, everywhere(x)), everywhere(x))
+                if whole < channels:
+                    store(y, w + whole, reduced(x, image + whole, size, cells, rest), rest)
+                w += channels
+
+
+@compiled
+def _max_pool(first, last, y, x, size, counts, strides, before, window):
+    _fill(_first_maximum, first, last, y, x, size, counts, strides, before, window)
+
+
+@compiled
+def _avg_pool(first, last, y, x, size, counts, strides, before, window):
+    _fill(_mean, first, last, y, x, size, counts, strides, before, window)

@@ -1,0 +1,197 @@
+"""Vectors as values in compiled code: neighbouring elements of an array, loaded, compared, chosen and stored at once.
+
+    v = load(x, place, mask)
+    store(y, place, choose(exceeds(v, largest), v, largest), mask)
+
+LLVM makes vector instructions of a loop where it can prove that they are the same, and where the loop is long enough
+to be worth it. Loops over the channels of a cell are neither, so here the vectors are written down. What a variable
+of compiled code holds in such a vector stays in registers.
+
+The mask tells which lanes exist: those outside are not loaded, and not stored. With `everywhere`, which is a constant,
+it costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+from numba.np.arrayobj import make_array
+
+from .jit import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BYTES = 2 * LANES * 4  # two registers a vector: the loops around short ones would cost more than their work
+
+
+class Vector(types.Type):  # type: ignore[misc]
+    """As many elements as `BYTES` hold."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        self.lanes = BYTES * 8 // dtype.bitwidth
+        super().__init__(f"Vector({dtype}, {self.lanes})")
+
+
+class Mask(types.Type):  # type: ignore[misc]
+    """One truth value for each lane of a vector."""
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        super().__init__(f"Mask({lanes})")
+
+
+@register_model(Vector)  # type: ignore[untyped-decorator]
+class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        element = ir.FloatType() if kind.dtype.bitwidth == 32 else ir.DoubleType()
+        super().__init__(manager, kind, ir.VectorType(element, kind.lanes))
+
+
+@register_model(Mask)  # type: ignore[untyped-decorator]
+class _MaskModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, ir.VectorType(ir.IntType(1), kind.lanes))
+
+
+# --------------------------------------------------------------------------------------------------
+# Masks
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def everywhere(context: Any, array: Any) -> Any:
+    """The mask of all lanes of a vector from `array`."""
+    kind = Mask(Vector(array.dtype).lanes)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ir.Constant(context.get_value_type(kind), [1] * kind.lanes)
+
+    return kind(array), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def below(context: Any, array: Any, count: Any) -> Any:
+    """The mask of the first `count` lanes of a vector from `array`."""
+    kind = Mask(Vector(array.dtype).lanes)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        places = ir.Constant(ir.VectorType(ir.IntType(64), kind.lanes), list(range(kind.lanes)))
+        return builder.icmp_signed("<", places, _spread(builder, arguments[1], kind.lanes))
+
+    return kind(array, types.intp), generate
+
+
+# --------------------------------------------------------------------------------------------------
+# Between arrays and vectors
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def spread(context: Any, array: Any, number: Any) -> Any:
+    """A vector for `array` with `number` in all lanes."""
+    kind = Vector(array.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        element = context.cast(builder, arguments[1], number, array.dtype)
+        return _spread(builder, element, kind.lanes)
+
+    return kind(array, number), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(context: Any, array: Any, place: Any, mask: Any) -> Any:
+    """The elements of the contiguous `array` from `place` on, and 0 outside of the mask."""
+    kind = Vector(array.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer, alignment = _pointer(context, builder, signature, arguments)
+        vector = context.get_value_type(kind)
+        function = _masked(builder, "load", vector, vector, [pointer.type, alignment.type, arguments[2].type, vector])
+        return builder.call(function, [pointer, alignment, arguments[2], ir.Constant(vector, [0.0] * kind.lanes)])
+
+    return kind(array, types.intp, mask), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(context: Any, array: Any, place: Any, vector: Any, mask: Any) -> Any:
+    """Write `vector` into the contiguous `array` from `place` on, except outside of the mask."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer, alignment = _pointer(context, builder, signature, arguments)
+        value, mask = arguments[2:]
+        function = _masked(
+            builder, "store", ir.VoidType(), value.type, [value.type, pointer.type, alignment.type, mask.type]
+        )
+        builder.call(function, [value, pointer, alignment, mask])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector, mask), generate
+
+
+def _spread(builder: Any, element: Any, lanes: int) -> Any:
+    nothing = ir.Constant(ir.VectorType(element.type, lanes), ir.Undefined)
+    first = builder.insert_element(nothing, element, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+
+
+def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[Any, Any]:
+    """A pointer to the vector at `arguments[1]` of the array `arguments[0]`, and how far it is aligned at least."""
+    array = signature.args[0]
+    start = builder.gep(make_array(array)(context, builder, arguments[0]).data, [arguments[1]])
+    vector = context.get_value_type(Vector(array.dtype))
+    return builder.bitcast(start, vector.as_pointer()), ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8)
+
+
+def _masked(builder: Any, what: str, result: Any, vector: Any, arguments: list[Any]) -> Any:
+    name = f"llvm.masked.{what}.v{vector.count}{vector.element.intrinsic_name}.p0"
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, arguments), name)
+
+
+# --------------------------------------------------------------------------------------------------
+# Arithmetic and choices
+
+
+def _lanewise(emit: Callable[[Any, Any, Any], Any], result: Callable[[Any], Any]) -> Any:
+    """A function for compiled code of two vectors, lane by lane."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def operation(context: Any, x: Any, y: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return emit(builder, *arguments)
+
+        return result(x)(x, y), generate
+
+    return operation
+
+
+def _nan(builder: Any, x: Any) -> Any:
+    return builder.fcmp_unordered("uno", x, x)
+
+
+def _vector(x: Any) -> Any:
+    return x
+
+
+def _mask(x: Any) -> Any:
+    return Mask(x.lanes)
+
+
+add = _lanewise(lambda builder, x, y: builder.fadd(x, y), _vector)
+divide = _lanewise(lambda builder, x, y: builder.fdiv(x, y), _vector)
+# x > y, and equal x and y; where x is NaN, both are true.
+exceeds = _lanewise(lambda builder, x, y: builder.or_(builder.fcmp_ordered(">", x, y), _nan(builder, x)), _mask)
+reaches = _lanewise(lambda builder, x, y: builder.or_(builder.fcmp_ordered("==", x, y), _nan(builder, x)), _mask)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def choose(context: Any, mask: Any, x: Any, y: Any) -> Any:
+    """`x` where the mask is true, else `y`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(*arguments)
+
+    return x(mask, x, y), generate
