@@ -2,11 +2,28 @@
 
 from . import functional, init
 from .activation import ReLU, Sigmoid, Softmax, Tanh
+from .channels_first import ChannelsFirst
+from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .dropout import Dropout
+from .flatten import Flatten
 from .linear import Linear
 from .module import Module
+from .normalization import BatchNorm, GroupNorm, LayerNorm
 from .sequential import Sequential
 
 __all__ = [
+    "BatchNorm",
+    "ChannelsFirst",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "Dropout",
+    "Flatten",
+    "GroupNorm",
+    "LayerNorm",
     "Linear",
     "Module",
     "ReLU",

@@ -1,4 +1,4 @@
-"""Losses as functions, under PyTorch's names. The last dimension of logits is the classes."""
+"""Losses and dropout as functions, under PyTorch's names. The last dimension of logits is the classes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ops.loss import softmax_cross_entropy
+from .dropout import dropout
 
-__all__ = ["cross_entropy", "mse_loss"]
+__all__ = ["cross_entropy", "dropout", "mse_loss"]
 
 
 def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:

@@ -1,0 +1,199 @@
+"""Normalisation layers: numbers with a mean of 0 and a variance of 1, then scaled and shifted by what is learned.
+
+They differ in the numbers that share a mean: those of a channel in the whole batch (BatchNorm), those of an
+example's last dimensions (LayerNorm), those of a group of an example's channels (GroupNorm). Channels are last.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._tape import no_grad
+from ..errors import ShapeError
+from ..ops._windows import per_dimension
+from ..ops.elementwise import sqrt
+from ..ops.reduction import mean
+from ..ops.shape import broadcast_to, reshape
+from ..tensor import ones, zeros
+from .module import Module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import DTypeLike
+
+    from .._tape import Tensor
+
+
+def _standardized(x: Any, average: Callable[[Any], Any], eps: float) -> tuple[Any, Any, Any]:
+    """`x` less its mean and over the root of its variance plus `eps`; the mean; the variance.
+
+    `average` gives the mean of what shares one, in a shape that broadcasts with `x`.
+    """
+    centre = average(x)
+    centred = x - centre
+    variance = average(centred * centred)
+    return centred * (1 / sqrt(variance + eps)), centre, variance
+
+
+class _Normalization(Module):
+    """What these layers have in common: `eps`, and what is learned, or None where nothing is."""
+
+    eps: float
+    weight: Tensor | None
+    bias: Tensor | None
+
+    def _learn(self, shape: tuple[int, ...], learned: bool, dtype: DTypeLike | None) -> None:
+        """Start with a scale of 1 and a shift of 0."""
+        self.weight = ones(shape, dtype, requires_grad=True) if learned else None
+        self.bias = zeros(shape, dtype, requires_grad=True) if learned else None
+
+    def _scaled(self, x: Any) -> Any:
+        return x if self.weight is None or self.bias is None else x * self.weight + self.bias
+
+
+class BatchNorm(_Normalization):
+    """Normalises each channel over the batch and all places: (N, *spatial, num_features) to the same shape.
+
+    In training, by the mean and variance of the batch; after `eval()`, by running ones, the buffers `running_mean`
+    and `running_var`, so that an example's result does not depend on the others. Each training batch moves them by
+    `momentum` towards its own mean and its unbiased variance; with None they are the average of all batches so far.
+    Without `track_running_stats` there are none, and the batch is used at all times. `weight` and `bias`,
+    (num_features,), are None when `affine` is False.
+
+    It does what PyTorch's BatchNorm1d, 2d and 3d do. Raises ShapeError for an x of other channels, and for a batch
+    that has fewer than two numbers a channel to take a variance of. Source: Ioffe and Szegedy, Batch normalization,
+    ICML 2015.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        (self.num_features,) = per_dimension("BatchNorm", "num_features", num_features, 1)
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        self._learn((num_features,), affine, dtype)
+        if track_running_stats:
+            self.running_mean = zeros(num_features, dtype)
+            self.running_var = ones(num_features, dtype)
+            self.num_batches_tracked = zeros((), np.int64)
+
+    def forward(self, x: Any) -> Any:
+        shape = np.shape(x)
+        if len(shape) < 2 or shape[-1] != self.num_features:
+            raise ShapeError(
+                f"BatchNorm: expected x as (N, ..., {self.num_features}), channels last, got shape {shape}; "
+                f"wrap the model in nn.ChannelsFirst if its data are (N, {self.num_features}, ...)"
+            )
+        if self.track_running_stats and not self.training:
+            return self._scaled((x - self.running_mean) * (1 / sqrt(self.running_var + self.eps)))
+        count = math.prod(shape[:-1])
+        if count < 2:
+            raise ShapeError(
+                f"BatchNorm: expected at least two numbers a channel to take a variance of, got shape {shape}; "
+                "train on larger batches, or call eval() to use the model"
+            )
+        rows = reshape(x, (count, self.num_features))
+        rows, centre, variance = _standardized(rows, lambda rows: mean(rows, 0), self.eps)
+        if self.track_running_stats:
+            self._track(centre, variance * (count / (count - 1)))
+        return reshape(self._scaled(rows), shape)
+
+    @no_grad()
+    def _track(self, centre: Any, variance: Any) -> None:
+        """Move the running statistics. They get new arrays, and nothing of it is recorded."""
+        self.num_batches_tracked.assign_(self.num_batches_tracked + 1)
+        new = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+        self.running_mean.assign_(self.running_mean * (1 - new) + centre * new)
+        self.running_var.assign_(self.running_var * (1 - new) + variance * new)
+
+    def extra_repr(self) -> str:
+        more = "" if self.affine else ", affine=False"
+        more += "" if self.track_running_stats else ", track_running_stats=False"
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}{more}"
+
+
+class LayerNorm(_Normalization):
+    """Normalises the last dimensions, those of `normalized_shape`, of each example by themselves.
+
+    `normalized_shape` is the size of the last dimension, or the sizes of several; `weight` and `bias` have that shape,
+    and are None when `elementwise_affine` is False. Raises ShapeError for an x that does not end in it. Source: Ba,
+    Kiros and Hinton, Layer normalization, 2016.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        sizes = (normalized_shape,) if isinstance(normalized_shape, int | np.integer) else normalized_shape
+        self.normalized_shape = per_dimension("LayerNorm", "normalized_shape", sizes, max(1, len(sizes)))
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        self._learn(self.normalized_shape, elementwise_affine, dtype)
+
+    def forward(self, x: Any) -> Any:
+        count = len(self.normalized_shape)
+        if np.shape(x)[-count:] != self.normalized_shape:
+            raise ShapeError(f"LayerNorm: expected x to end in {self.normalized_shape}, got shape {np.shape(x)}")
+        last = tuple(range(-count, 0))
+        return self._scaled(_standardized(x, lambda x: mean(x, last, keepdims=True), self.eps)[0])
+
+    def extra_repr(self) -> str:
+        more = "" if self.elementwise_affine else ", elementwise_affine=False"
+        return f"{self.normalized_shape}, eps={self.eps}{more}"
+
+
+class GroupNorm(_Normalization):
+    """Normalises each example's channels in `num_groups` groups, over all places: (N, *spatial, num_channels).
+
+    `weight` and `bias`, (num_channels,), are None when `affine` is False. Raises ValueError for channels that do not
+    divide into the groups, and ShapeError for an x of other channels. Source: Wu and He, Group normalization,
+    ECCV 2018.
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, dtype: DTypeLike | None = None
+    ) -> None:
+        (self.num_groups,) = per_dimension("GroupNorm", "num_groups", num_groups, 1)
+        (self.num_channels,) = per_dimension("GroupNorm", "num_channels", num_channels, 1)
+        if num_channels % num_groups:
+            raise ValueError(f"GroupNorm: num_channels={num_channels} does not divide into {num_groups} groups")
+        self.eps = eps
+        self.affine = affine
+        self._learn((num_channels,), affine, dtype)
+
+    def forward(self, x: Any) -> Any:
+        shape = np.shape(x)
+        if len(shape) < 2 or shape[-1] != self.num_channels or 0 in shape[1:]:
+            raise ShapeError(
+                f"GroupNorm: expected x as (N, ..., {self.num_channels}), channels last, got shape {shape}; "
+                f"wrap the model in nn.ChannelsFirst if its data are (N, {self.num_channels}, ...)"
+            )
+        places = reshape(x, (shape[0], math.prod(shape[1:-1]), self.num_channels))
+        return reshape(self._scaled(_standardized(places, self._average, self.eps)[0]), shape)
+
+    def _average(self, x: Any) -> Any:
+        """The mean of each example's groups, (N, 1, num_channels): each group's, repeated for its channels.
+
+        Groups are split only after the mean over the places, since arrays whose last dimension is short are slow.
+        """
+        groups = (len(x), 1, self.num_groups, self.num_channels // self.num_groups)
+        averages = mean(reshape(mean(x, 1), groups), -1, keepdims=True)
+        return reshape(broadcast_to(averages, groups), (len(x), 1, self.num_channels))
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}{'' if self.affine else ', affine=False'}"
