@@ -123,6 +123,14 @@ def test_an_update_in_place_keeps_the_gradient_of_its_new_value(keep):
     np.testing.assert_allclose(x.grad.numpy(), h.grad.numpy() * 3 * np.cos(X))
 
 
+def test_leaves_made_in_the_block_are_leaves_as_any():
+    with tg.keep_gradients():
+        x, y = leaf(), tg.Tensor(X, requires_grad=True)
+        (x * y).backward(G)
+    np.testing.assert_allclose(x.grad.numpy(), G * X)
+    np.testing.assert_allclose(y.grad.numpy(), G * X)
+
+
 def test_no_tensor_is_kept_alive():
     x = leaf()
     gc.disable()

@@ -143,6 +143,7 @@ def test_blocks_may_nest(slow):
         (lambda x: x.sum(), "sum", 8, None),
         (lambda x: tg.concat([x, x]), "concat", 1600, 0),
         (lambda x: tg.einsum("i,i->i", x, x), "einsum", 800, 1600),
+        (tg.primitive(lambda x: (x + 0)[::2], lambda g, x: x, name="half"), "half", 800, 0),
     ],
 )
 def test_bytes_are_those_of_new_arrays(run, name, forward, backward):

@@ -78,6 +78,7 @@ def test_a_dtype_is_told_where_it_is_not_the_default_one(capsys):
         (lambda x: x.reshape((6,)), "reshape(shape=(6,))"),
         (lambda x: tg.einsum("ij->j", x), "einsum(terms=['ij'], result='j')"),
         (lambda x: tg.roll(x, 1), "roll(shift=1)"),
+        (lambda x: x.astype(np.dtype("float16")), "astype(dtype=float16)"),
         (tg.primitive(lambda x, *, by: by(x), lambda g: g, name="apply"), "apply(by=positive)"),
         (tg.primitive(lambda x, *, note: x, lambda g: g, name="long"), "long(note='" + 31 * "a" + "...)"),
     ],
