@@ -24,7 +24,8 @@ from ..ops.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
-from . import _padding, init
+from . import init
+from ._spatial import NAMES, Padding, checked_cells, checked_padding, padding_for_op
 from .module import Module
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from .._tape import Tensor
 
     Sizes = int | Sequence[int]
-
-SPATIAL = {1: "W", 2: "H, W", 3: "D, H, W"}
 
 
 class _Filters(Module):
@@ -49,7 +48,7 @@ class _Filters(Module):
     out_channels: int
     kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
-    padding: _padding.Padding
+    padding: Padding
     dilation: tuple[int, ...]
     groups: int
     weight: Tensor
@@ -64,7 +63,7 @@ class _Filters(Module):
         (self.out_channels,) = per_dimension(name, "out_channels", out_channels, 1)
         self.kernel_size = per_dimension(name, "kernel_size", kernel_size, self.dimensions)
         self.stride = per_dimension(name, "stride", stride, self.dimensions)
-        self.padding = _padding.padded(name, padding, self.dimensions)
+        self.padding = checked_padding(name, padding, self.dimensions)
         self.dilation = per_dimension(name, "dilation", dilation, self.dimensions)
         (self.groups,) = per_dimension(name, "groups", groups, 1)
         for what, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
@@ -84,7 +83,7 @@ class _Filters(Module):
     def _check(self, x: Any) -> None:
         shape, channels = np.shape(x), self.in_channels
         if len(shape) != self.dimensions + 2 or shape[-1] != channels:
-            spatial = SPATIAL[self.dimensions]
+            spatial = NAMES[self.dimensions]
             raise ShapeError(
                 f"{type(self).__name__}: expected x as (N, {spatial}, {channels}), channels last, got shape {shape}; "
                 f"wrap the model in nn.ChannelsFirst if its data are (N, {channels}, {spatial})"
@@ -114,7 +113,7 @@ class _Convolution(_Filters):
 
     def forward(self, x: Any) -> Any:
         self._check(x)
-        padding = _padding.for_op(self.padding)
+        padding = padding_for_op(self.padding)
         return self._with_bias(self.convolve(x, self.weight, self.stride, padding, self.dilation, self.groups))
 
 
@@ -158,9 +157,9 @@ class _TransposedConvolution(_Filters):
         dtype: DTypeLike | None = None,
     ) -> None:  # fmt: skip
         name = type(self).__name__
-        padding = _padding.cells(name, "padding", padding, self.dimensions)
+        padding = checked_cells(name, "padding", padding, self.dimensions)
         self._set(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
-        self.output_padding = _padding.cells(name, "output_padding", output_padding, self.dimensions)
+        self.output_padding = checked_cells(name, "output_padding", output_padding, self.dimensions)
         if any(extra >= stride for extra, stride in zip(self.output_padding, self.stride, strict=True)):
             raise ValueError(
                 f"{name}: output_padding must be less than the stride {self.stride}, got {self.output_padding}"
@@ -171,7 +170,7 @@ class _TransposedConvolution(_Filters):
         spans = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation, strict=True)]
         places = zip(np.shape(x)[1:-1], self.stride, spans, self.padding, self.output_padding, strict=True)
         sizes = [(n - 1) * stride + span - 2 * cells + extra for n, stride, span, cells, extra in places]
-        padding = _padding.for_op(self.padding)
+        padding = padding_for_op(self.padding)
         return self._with_bias(self.convolve(x, self.weight, self.stride, padding, self.dilation, self.groups, sizes))
 
 

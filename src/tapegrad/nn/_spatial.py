@@ -1,4 +1,4 @@
-"""How layers spell padding: a number, one for each dimension, "same" or "valid", as PyTorch does."""
+"""What layers over images share: the names of dimensions, and how padding is spelled."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import Any
 
 import numpy as np
 
-Padding = str | tuple[int, ...]
+NAMES = {1: "W", 2: "H, W", 3: "D, H, W"}  # of so many spatial dimensions
+
+Padding = str | tuple[int, ...]  # "same", "valid", or a number for each spatial dimension
 
 
-def padded(name: str, padding: Any, dimensions: int) -> Padding:
+def checked_padding(name: str, padding: Any, dimensions: int) -> Padding:
     """`padding` as "same", as "valid", or as one number for each dimension. Raises ValueError for anything else."""
     if isinstance(padding, str) and padding.lower() in ("same", "valid"):
         return padding.lower()
-    return cells(name, "padding", padding, dimensions, or_else=", 'same' or 'valid'")
+    return checked_cells(name, "padding", padding, dimensions, or_else=", 'same' or 'valid'")
 
 
-def cells(name: str, what: str, value: Any, dimensions: int, or_else: str = "") -> tuple[int, ...]:
+def checked_cells(name: str, what: str, value: Any, dimensions: int, or_else: str = "") -> tuple[int, ...]:
     """`value`, one number or one for each dimension, as `dimensions` numbers. Raises ValueError for anything else."""
     numbers = tuple(value) if isinstance(value, tuple | list) else (value,) * dimensions
     if len(numbers) != dimensions or not all(isinstance(n, int | np.integer) and n >= 0 for n in numbers):
@@ -26,6 +28,6 @@ def cells(name: str, what: str, value: Any, dimensions: int, or_else: str = "") 
     return tuple(int(n) for n in numbers)
 
 
-def for_op(padding: Padding) -> str | list[tuple[int, int]]:
-    """The same as ops take it: a name in capitals, or as many cells before as after."""
+def padding_for_op(padding: Padding) -> str | list[tuple[int, int]]:
+    """`padding` as ops take it: a name in capitals, or as many cells before as after."""
     return padding.upper() if isinstance(padding, str) else [(n, n) for n in padding]
