@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -13,34 +14,73 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     """The leaves of `tree` in order, and a function that puts as many new ones into the same containers."""
     leaves: list[Any] = []
     build = _walk(tree, leaves)
+    count = len(leaves)
 
     def rebuild(new: Sequence[Any]) -> Any:
-        if len(new) != len(leaves):
-            raise ValueError(f"expected {len(leaves)} leaves, got {len(new)}")
+        if len(new) != count:
+            raise ValueError(f"expected {count} leaves, got {len(new)}")
         return build(iter(new))
 
     return leaves, rebuild
 
 
 def _walk(tree: Any, leaves: list[Any]) -> Callable[[Iterator[Any]], Any]:
+    opened = _open(tree)
+    if opened is None:
+        leaves.append(tree)
+        return next
+    contents, remake = opened
+    builders = [_walk(item, leaves) for item in contents.values()]
+    return lambda new: remake([build(new) for build in builders])
+
+
+def _open(tree: Any) -> tuple[dict[Any, Any], Callable[[list[Any]], Any]] | None:
+    """What a container holds, by key, and a function that makes one like it of new contents; None for a leaf."""
     if tree is None:
-        return lambda new: None
+        return {}, lambda new: None
     if isinstance(tree, dict):
-        branches = {key: _walk(value, leaves) for key, value in tree.items()}
-        kind = type(tree)
-        return lambda new: kind({key: build(new) for key, build in branches.items()})
+        return dict(tree), lambda new: _dict_like(tree, new)
     if isinstance(tree, list | tuple):
-        items = [_walk(value, leaves) for value in tree]
-        if hasattr(tree, "_fields"):
-            make = type(tree)._make  # type: ignore[union-attr]
-            return lambda new: make([build(new) for build in items])
-        sequence = type(tree)
-        return lambda new: sequence([build(new) for build in items])
+        named = hasattr(tree, "_fields")
+        return dict(enumerate(tree)), type(tree)._make if named else type(tree)  # type: ignore[union-attr]
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        fields = {f.name: _walk(getattr(tree, f.name), leaves) for f in dataclasses.fields(tree) if f.init}
-        return lambda new: dataclasses.replace(tree, **{name: build(new) for name, build in fields.items()})
-    leaves.append(tree)
-    return next
+        names = [field.name for field in dataclasses.fields(tree) if field.init]
+        contents = {name: getattr(tree, name) for name in names}
+        return contents, lambda new: dataclasses.replace(tree, **dict(zip(names, new, strict=True)))
+    return None
+
+
+def _dict_like(tree: dict[Any, Any], new: list[Any]) -> dict[Any, Any]:
+    # A copy, since the constructors of dict's subclasses differ; each item set, since Counter.update adds.
+    made = {} if type(tree) is dict else copy.copy(tree)
+    for key, item in zip(tree, new, strict=True):
+        made[key] = item
+    return made
+
+
+def leaves_like(tree: Any, like: Any, what: str) -> list[Any]:
+    """The leaves of `tree` in the order of those of `like`, whatever the order of its dicts.
+
+    Raises ValueError, which begins with `what`, where `tree` does not have the containers of `like`.
+    """
+    expected, given = _open(like), _open(tree)
+    if expected is None:
+        return [tree]
+    if given is None or (tree is None) is not (like is None) or given[0].keys() != expected[0].keys():
+        raise ValueError(f"{what}: expected {_described(like)}, got {_described(tree)}")
+    return [leaf for key, item in expected[0].items() for leaf in leaves_like(given[0][key], item, f"{what}[{key!r}]")]
+
+
+def _described(tree: Any) -> str:
+    if tree is None:
+        return "None"
+    name = type(tree).__name__
+    opened = _open(tree)
+    if opened is None:
+        return name
+    return (
+        f"{name} of {len(tree)}" if isinstance(tree, list | tuple) else f"{name} with {', '.join(map(str, opened[0]))}"
+    )
 
 
 def tree_map(function: Callable[..., Any], tree: Any) -> Any:

@@ -239,7 +239,7 @@ def _record(op: Op, arguments: Sequence[Any], params: dict[str, Any], recording:
     """Run an op whose arguments include a Tensor, and record it if any of them wants a gradient."""
     count = len(op.rules)
     raw = [
-        a._array if isinstance(a, Tensor) else a if type(a) in _PLAIN else _settled(op, a) for a in arguments[:count]
+        a._array if isinstance(a, Tensor) else a if type(a) in _PLAIN else settled(op.name, a) for a in arguments[:count]
     ]
     if len(arguments) > count:
         raw += [_parameter(op, a) for a in arguments[count:]]
@@ -390,9 +390,9 @@ def _binary(op: Op) -> Callable[..., Any]:
             elif isinstance(y, Tensor):
                 return run(op, (x, y), {})
             else:
-                b, q = y if type(y) in _PLAIN else _settled(op, y), None
+                b, q = y if type(y) in _PLAIN else settled(op.name, y), None
         elif type(y) is Tensor and not isinstance(x, Tensor):
-            a, p, b, q = x if type(x) in _PLAIN else _settled(op, x), None, y._array, y._entry
+            a, p, b, q = x if type(x) in _PLAIN else settled(op.name, x), None, y._array, y._entry
         else:
             return run(op, (x, y), {})
         if not everyone.usual:
@@ -430,12 +430,14 @@ def _binary(op: Op) -> Callable[..., Any]:
     return call
 
 
-def _settled(op: Op, value: Any) -> Any:
-    """An argument that is neither a Tensor nor a plain array or number, as rules can compute with it."""
+def settled(name: str, value: Any) -> Any:
+    """`value`, which `name` was called with and which is no Tensor, as rules can compute with it."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, ndarray) and not isinstance(value, np.memmap):
         raise TypeError(
-            f"{op.name}: expected a plain array beside a Tensor, got {type(value).__module__}.{type(value).__name__}, "
-            "whose arithmetic is another; convert it, e.g. with np.asarray"
+            f"{name}: expected a plain array, got {type(value).__module__}.{type(value).__name__}, whose arithmetic "
+            "is another; convert it, e.g. with np.asarray"
         )
     return np.asarray(value) if isinstance(value, list | tuple) or hasattr(value, "__array__") else value
 

@@ -3,14 +3,13 @@
 A transform runs the function on Tensors of its own, each at an identity entry, and differentiates back to those
 entries alone; so transforms nest without mixing. Its rules are recorded if the result can depend on anything
 that is recorded outside, and only then. Arguments may be numbers, arrays, Tensors, and containers of these.
-What comes back are arrays, as the function itself would give, or Tensors where Tensors went in or a recorded
-result must stay differentiable.
+What comes back are arrays and numbers, as the function itself would give, or Tensors where Tensors went in or a
+recorded result must stay differentiable.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +17,21 @@ import numpy as np
 
 from . import random
 from ._number import Number
-from ._pytree import flatten
+from ._pytree import flatten, leaves_like
 from ._tape import UNWANTED, Entry, Tensor, collect, cotangent, mode, next_serial, propagate, recording, wrap
 from .errors import BackwardError, DTypeError, ShapeError
-from .ops.product import vdot
 from .ops.shape import reshape, stack
-from .primitive import FULL, Op, primitive
+from .primitive import FULL, Op, primitive, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _identity = primitive(lambda x: x, lambda g: g, name="input")
 
 
 def _at_own_entry(name: str, leaf: Any) -> Tensor:
     """A Tensor with the value of `leaf` at a fresh entry, linked to the leaf's own where that is recorded outside."""
-    value = leaf._array if isinstance(leaf, Tensor) else leaf
+    value = leaf._array if isinstance(leaf, Tensor) else settled(name, leaf)
     number = type(value) is float
     dtype = np.asarray(value).dtype
     if dtype.kind != "f":
@@ -64,15 +62,16 @@ class _Linearized:
         self, name: str, function: Callable[..., Any], arguments: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
         leaves, self.rebuild_arguments = flatten(tuple(arguments))
-        self.name = name
-        self.tensors_in = any(isinstance(leaf, Tensor) for leaf in leaves)
+        # A Number is how a Python number of an outer transform looks, so it counts as a number here, too.
+        self.were_tensors = [isinstance(leaf, Tensor) and type(leaf) is not Number for leaf in leaves]
         self.inputs = [_at_own_entry(name, leaf) for leaf in leaves]
         self.targets = [_entry(x) for x in self.inputs]
         with recording(True):
-            out = function(*self.rebuild_arguments(self.inputs), **kwargs)
-        self.outputs, self.rebuild_output = flatten(out)
+            self.result = function(*self.rebuild_arguments(self.inputs), **kwargs)
+        self.outputs, self.rebuild_output = flatten(self.result)
         roots = [y._entry for y in self.outputs if isinstance(y, Tensor) and y._entry is not None]
         self.order, self.reached = collect(roots, self.targets)
+        self.depends = bool(self.order) or any(root in self.targets for root in roots)
         # Whether the result, and so its gradient, depends on anything recorded outside this transform.
         self.outside = mode.recording and (
             UNWANTED in self.reached.values() or any(target.parents[0] is not None for target in self.targets)
@@ -85,38 +84,52 @@ class _Linearized:
     def _outward(self, y: Tensor) -> Any:
         if self.outside:
             return y
-        return wrap(np.asarray(y._array)) if self.tensors_in else y._array
+        return wrap(y._array) if any(self.were_tensors) and type(y) is not Number else y._array
 
     def pull(self, cotangents: Sequence[Any], release: bool = False) -> list[Any]:
         """The gradient for each leaf of the arguments, given a cotangent for each leaf of the result."""
         create = self.outside or (mode.recording and any(isinstance(g, Tensor) and g.requires_grad for g in cotangents))
         gradients = dict(self.reached)
         for y, g in zip(self.outputs, cotangents, strict=True):
-            if np.shape(g) != np.shape(y):
-                raise ShapeError(
-                    f"{self.name}: the cotangent has shape {np.shape(g)}, but the result has shape {np.shape(y)}"
-                )
             root = y._entry if isinstance(y, Tensor) else None
             if root is not None and gradients[root] is not UNWANTED:
+                if type(g) is Number:
+                    g = wrap(np.float64(g._array), g._entry)
                 g = cotangent(root, g, create)
                 gradients[root] = g if gradients[root] is None else gradients[root] + g
         propagate(self.order, gradients, create=create, release=release and not create)
-        for observer in mode.observers:
-            for target in self.targets:
-                if gradients[target] is not None:
-                    observer.reached(target, gradients[target])
-        return [self._gradient(x, gradients[target]) for x, target in zip(self.inputs, self.targets, strict=True)]
+        for target in self.targets:  # where the pass ends, so that it did not do this itself
+            g = gradients[target]
+            if g is not None:
+                if target.watch is not None:
+                    gradients[target] = g = target.watch.receive(target, g)
+                for observer in mode.observers:
+                    observer.reached(target, g)
+        return [self.as_argument(i, gradients[target]) for i, target in enumerate(self.targets)]
 
-    def _gradient(self, x: Tensor, g: Any) -> Any:
+    def as_argument(self, place: int, g: Any) -> Any:
+        """A gradient as what the argument's leaf at `place` was: a Python number, an array or a Tensor."""
+        x = self.inputs[place]
+        if type(x) is Number:
+            if isinstance(g, Tensor):
+                return Number(g.item(), g._entry)
+            return 0.0 if g is None else float(g)
         if isinstance(g, Tensor):
             return g
-        if g is None:
-            g = np.zeros(x.shape, x.dtype)
-        elif not self.tensors_in and type(x) is Number:
-            return float(g)
-        elif isinstance(g, np.ndarray):
-            g = g.copy()  # rules may hand one array, or a view of it, to several arguments; the caller owns this one
-        return wrap(g) if self.tensors_in or self.outside else g
+        # A copy, since rules may hand one array, or a view of it, to several arguments; the caller owns this one.
+        g = np.zeros(x.shape, x.dtype) if g is None else np.array(g)
+        if isinstance(x._array, np.generic):
+            g = g[()]
+        return wrap(g) if self.were_tensors[place] or self.outside else g
+
+
+def _matching(what: str, tree: Any, like: Any) -> list[Any]:
+    """The leaves of `tree`, which must have the containers and the shapes of `like`, in the order of its leaves."""
+    leaves = leaves_like(tree, like, what)
+    for leaf, expected in zip(leaves, flatten(like)[0], strict=True):
+        if np.shape(leaf) != np.shape(expected):
+            raise ShapeError(f"{what}: expected shape {np.shape(expected)}, got {np.shape(leaf)}")
+    return leaves
 
 
 def _entry(tensor: Tensor) -> Entry:
@@ -135,6 +148,8 @@ def _of_some(
                 f"{name}: argnums={argnums}, but the function was called with {len(args)} positional arguments"
             )
     places = [place % len(args) for place in chosen]
+    if len(set(places)) < len(places):
+        raise ValueError(f"{name}: argnums={argnums} names an argument twice")
 
     def of_chosen(*values: Any, **keywords: Any) -> Any:
         every = list(args)
@@ -167,7 +182,7 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
                 f"grad: expected a function that gives one number, but the result has shape "
                 f"{shapes[0] if len(shapes) == 1 else shapes}; reduce it (e.g. with sum), or use jacobian or vjp"
             )
-        if all(root is UNWANTED for root in at.reached.values() if root is not None) and not at.order:
+        if not at.depends:
             warnings.warn(
                 "grad: the result does not depend on the argument through any op with a gradient, so the gradient "
                 "is zero (comparisons, floor and argmax have none, and .item(), .numpy() and detach() let go of it)",
@@ -201,7 +216,7 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], 
     at = _Linearized("vjp", function, args, {})
 
     def pullback(cotangents: Any) -> tuple[Any, ...]:
-        trees = at.rebuild_arguments(at.pull(flatten(cotangents)[0]))
+        trees = at.rebuild_arguments(at.pull(_matching("vjp: the cotangent", cotangents, at.result)))
         return tuple(trees)
 
     return at.value(), pullback
@@ -213,16 +228,36 @@ def jvp(function: Callable[..., Any], args: Sequence[Any], tangents: Sequence[An
     `tangents` has the structure and the shapes of `args`. A pullback is linear in its cotangent, so the product is
     the gradient of the pullback by it: two backward passes, and no second kind of rule.
     """
+    if not isinstance(args, list | tuple) or not isinstance(tangents, list | tuple):
+        raise TypeError("jvp: expected a tuple of arguments and one of tangents, e.g. jvp(f, (x,), (v,))")
     at = _Linearized("jvp", function, args, {})
-    directions = flatten(tuple(tangents))[0]
-    for x, direction in zip(at.inputs, directions, strict=True):
-        if np.shape(direction) != x.shape:
-            raise ShapeError(f"jvp: the tangent has shape {np.shape(direction)}, but its argument has shape {x.shape}")
-    zeros = [np.zeros(np.shape(y), y.dtype if hasattr(y, "dtype") else float) for y in at.outputs]
-    back = _Linearized("jvp", lambda *gs: at.pull(gs), zeros, {})
-    back.outside = at.outside  # what lies outside of the second pass alone is the first, and that ends here
-    back.tensors_in = at.tensors_in
-    return at.value(), at.rebuild_output(back.pull(directions))
+    directions = _matching("jvp: the tangents", tuple(tangents), tuple(args))
+    zeros = [_zero(y) for y in at.outputs]
+    live = [k for k, y in enumerate(at.outputs) if isinstance(y, Tensor) and y._entry is not None]
+
+    def pulled(*gs: Any) -> list[Any]:
+        every = list(zeros)
+        for k, g in zip(live, gs, strict=True):
+            every[k] = g
+        return at.pull(every)
+
+    back = _Linearized("jvp", pulled, [zeros[k] for k in live], {})
+    # What lies outside of the second pass alone is the first, and that ends here.
+    back.outside = at.outside
+    back.were_tensors = [any(at.were_tensors)] * len(live)
+    products = list(zeros)
+    for k, product in zip(live, back.pull(directions), strict=True):
+        products[k] = product
+    return at.value(), at.rebuild_output(products)
+
+
+def _zero(y: Any) -> Any:
+    """What to add to a leaf of a result to change nothing: of its type, shape and dtype."""
+    value = y._array if isinstance(y, Tensor) else y
+    if isinstance(value, float) and not isinstance(value, np.generic):
+        return 0.0
+    zeros = np.zeros(np.shape(value), np.asarray(value).dtype)
+    return zeros if isinstance(value, np.ndarray) else zeros[()]
 
 
 def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -242,16 +277,20 @@ def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> 
                 unit = zeros[k].copy()
                 unit[place] = 1
                 rows.append(at.pull([*zeros[:k], unit, *zeros[k + 1 :]]))
-            columns = [
-                reshape(stack([row[i] for row in rows]), np.shape(y) + x.shape)
-                if rows
-                else np.zeros(np.shape(y) + x.shape, x.dtype)
-                for i, x in enumerate(at.inputs)
-            ]
-            results.append(answer(columns))
+            results.append(answer(rows[0] if np.shape(y) == () else _stacked(at, rows, np.shape(y))))
         return at.rebuild_output(results)
 
     return jacobians
+
+
+def _stacked(at: _Linearized, rows: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> list[Any]:
+    """For each argument, the gradients of all elements of a result of `shape` in one array."""
+    if not rows:
+        empty = [np.zeros(shape + x.shape, x.dtype) for x in at.inputs]
+        return [wrap(e) if were or at.outside else e for e, were in zip(empty, at.were_tensors, strict=True)]
+    return [
+        reshape(stack(column), shape + x.shape) for column, x in zip(zip(*rows, strict=True), at.inputs, strict=True)
+    ]
 
 
 def hessian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
@@ -260,25 +299,28 @@ def hessian(function: Callable[..., Any], argnums: int = 0) -> Callable[..., Any
 
 
 def hvp(function: Callable[..., Any], x: Any, v: Any) -> Any:
-    """The Hessian of `function` at `x` times `v`, which has the shapes of `x`, without making the Hessian."""
+    """The Hessian of `function` at `x` times `v`, which has the structure and the shapes of `x`, without making it.
 
-    def along(x: Any) -> Any:
-        pairs = zip(flatten(grad(function)(x))[0], flatten(v)[0], strict=True)
-        return functools.reduce(operator.add, [vdot(g, direction) for g, direction in pairs])
-
-    return grad(along)(x)
+    The Hessian is symmetric, so this is the pullback of the gradient.
+    """
+    at = _Linearized("hvp", grad(function), (x,), {})
+    return at.rebuild_arguments(at.pull(_matching("hvp: v", v, x)))[0]
 
 
 # --------------------------------------------------------------------------------------------------
 # Recompute instead of keep
+#
+# A checkpointed run is on the tape as one entry for what it was computed from, its inputs, and one more for each of
+# its outputs, whose only parent that is. A backward pass carries the outputs' gradients to the inputs' entry, where
+# the function is run again, once for all of them, and differentiated. What that needs lives in the pass alone.
 
 
 def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with what its rules need recomputed in the backward pass instead of kept since the forward one.
 
-    The result is an array, or a container of arrays, each with one entry on the tape for the whole function. What
-    the function uses besides its arguments gets its gradient too. Random draws are repeated as they were; so must
-    be everything else: the function may not depend on what changes between the two passes.
+    The result is an array, or a container of arrays. What the function uses besides its arguments gets its gradient
+    too. Random draws are repeated as they were; so must be everything else: the function may not depend on what
+    changes between the two passes. Where a recorded Tensor that it uses did, the backward pass raises BackwardError.
     """
 
     @functools.wraps(function)
@@ -289,75 +331,133 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         leaves, rebuild = flatten((args, kwargs))
         frozen = [wrap(x._array, x._entry) if type(x) is Tensor else x for x in leaves]
 
-        def run() -> list[Any]:
+        def run() -> Any:
             # Tensors of its own, so that `x += 1` inside cannot reach the caller's.
             again, keywords = rebuild([wrap(x._array, x._entry) if type(x) is Tensor else x for x in frozen])
-            outputs, run.rebuild = flatten(function(*again, **keywords))  # type: ignore[attr-defined]
-            return outputs
+            return function(*again, **keywords)
 
         start = next_serial()
-        outputs = run()
-        return run.rebuild([_recomputed(run, k, y, start, draws) for k, y in enumerate(outputs)])  # type: ignore[attr-defined]
+        outputs, rebuild_output = flatten(run())
+        new = _written_since(start, outputs)
+        parents = _reached_before(new.values(), start)
+        given = {x._entry for x in frozen if isinstance(x, Tensor)}
+        recomputation = _Recomputation(run, draws, parents, [p for p in parents if p not in given])
+        inputs = _written(_inputs_op(len(parents)), parents, (), np.dtype(np.float64))
+        for k in new:
+            outputs[k] = _output(recomputation, inputs, k, outputs[k])
+        return rebuild_output(outputs)
 
     return checkpointed
 
 
-def _recomputed(run: Callable[[], list[Any]], place: int, y: Any, start: int, draws: dict[str, Any]) -> Any:
-    """The output `y` of a checkpointed run at an entry of its own, in place of those that led to it since `start`."""
-    if not isinstance(y, Tensor) or y._entry is None or y._entry.serial < start:
-        return y
-    parents = _reached_before(y._entry, start)
-    results: dict[int, Any] = {}
-
-    def gradients(g: Any) -> None:
-        now, since = random.get_state(), next_serial()
-        random.set_state(draws)
-        try:
-            with recording(True):
-                again = run()[place]
-        finally:
-            random.set_state(now)
-        if not isinstance(again, Tensor) or again._entry is None or _reached_before(again._entry, since) != parents:
-            raise BackwardError(
-                "checkpoint: recomputing the function did not use the tensors that it used before; what it depends on "
-                "must not change between the forward and the backward pass"
-            )
-        order, pending = collect([again._entry], parents)
-        pending[again._entry] = g
-        create = isinstance(g, Tensor)
-        propagate(order, pending, create=create, release=not create)
-        results.update({i: pending[parent] for i, parent in enumerate(parents)})
-
-    def rule(index: int) -> Callable[..., Any]:
-        def gradient(g: Any, saved: Any, shape: Any, params: Any) -> Any:
-            if index not in results:
-                gradients(g)
-            return results.pop(index)
-
-        return gradient
-
-    op = Op("checkpoint", run, broadcasts=False)
-    op.rules = tuple((rule(i), FULL) for i in range(len(parents)))
+def _written(op: Op, parents: Sequence[Entry], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Entry:
+    """An entry that keeps nothing."""
     entry = Entry()
     entry.op = op
     entry.parents = tuple(parents)
     entry.params = None
     entry.saved = (None,) * (len(parents) + 1)
     entry.serial = next_serial()
-    entry.shape = y.shape
-    entry.dtype = y.dtype
+    entry.shape = shape
+    entry.dtype = dtype
     entry.watch = None
-    out = wrap(y._array, entry)
+    return entry
+
+
+def _output(recomputation: _Recomputation, inputs: Entry, place: int, y: Tensor) -> Tensor:
+    """The output `y` of a checkpointed run, at an entry of its own in place of those that led to it."""
+    op = Op("checkpoint", recomputation.run, broadcasts=False)
+    op.rules = ((lambda g, saved, shape, params: _Gradients(recomputation, {place: g}), FULL),)
+    entry = _written(op, [inputs], y.shape, y.dtype)
+    out = Number(y._array, entry) if type(y) is Number else wrap(y._array, entry)
     for observer in mode.observers:
         observer.recorded(entry, out)
     return out
 
 
-def _reached_before(entry: Entry, start: int) -> list[Entry]:
-    """The entries older than `start` that `entry` was computed from, without passing through another of them."""
+def _inputs_op(count: int) -> Op:
+    def rule(index: int) -> Callable[..., Any]:
+        return lambda g, saved, shape, params: g.of_input(index)
+
+    op = Op("checkpoint_inputs", _Gradients, broadcasts=False)
+    op.rules = tuple((rule(i), FULL) for i in range(count))
+    return op
+
+
+class _Gradients(Tensor):
+    """The gradients of the outputs of a checkpointed run, which become those of its inputs on demand.
+
+    For a backward pass it is the gradient of the inputs' entry: a Tensor, so that whoever watches the pass finds one.
+    """
+
+    __slots__ = ("of_inputs", "of_outputs", "recomputation")
+
+    def __init__(self, recomputation: _Recomputation, of_outputs: dict[int, Any]) -> None:
+        super().__init__(np.zeros(()))
+        self.recomputation = recomputation
+        self.of_outputs = of_outputs
+        self.of_inputs: list[Any] = []
+
+    def __add__(self, other: _Gradients) -> _Gradients:  # type: ignore[override]
+        return _Gradients(self.recomputation, self.of_outputs | other.of_outputs)
+
+    def of_input(self, index: int) -> Any:
+        if not self.of_inputs:
+            self.of_inputs = self.recomputation.gradients(self.of_outputs)
+        gradient, self.of_inputs[index] = self.of_inputs[index], None  # each is asked for once
+        return gradient
+
+
+class _Recomputation:
+    """How a checkpointed function is run again, as it was run before."""
+
+    def __init__(
+        self, run: Callable[[], Any], draws: dict[str, Any], parents: Sequence[Entry], held: Sequence[Entry]
+    ) -> None:
+        self.run = run
+        self.draws = draws
+        self.parents = parents
+        # The leaves among `held`, which the function holds itself, and their values.
+        tensors = [entry.watch.tensor for entry in held if entry.op is None and entry.watch is not None]
+        self.values = [(ref, tensor._array) for ref in tensors if ref is not None and (tensor := ref()) is not None]
+
+    def gradients(self, of_outputs: dict[int, Any]) -> list[Any]:
+        """The gradient of each parent, given those of some outputs."""
+        now, start = random.get_state(), next_serial()
+        random.set_state(self.draws)
+        try:
+            with recording(True):
+                outputs = flatten(self.run())[0]
+        finally:
+            random.set_state(now)
+        new = _written_since(start, outputs)
+        changed = any((tensor := ref()) is not None and tensor._array is not array for ref, array in self.values)
+        if changed or not of_outputs.keys() <= new.keys() or _reached_before(new.values(), start) != self.parents:
+            raise BackwardError(
+                "checkpoint: recomputing the function did not use the tensors that it used before, or not their "
+                "values; what it depends on must not change between the forward and the backward pass"
+            )
+        order, gradients = collect([new[k] for k in of_outputs], self.parents)
+        for k, g in of_outputs.items():
+            before = gradients[new[k]]
+            gradients[new[k]] = g if before is None else before + g
+        create = any(isinstance(g, Tensor) for g in of_outputs.values())
+        propagate(order, gradients, create=create, release=not create)
+        found = [gradients[parent] for parent in self.parents]
+        return [np.zeros(p.shape, p.dtype) if g is None else g for g, p in zip(found, self.parents, strict=True)]
+
+
+def _written_since(start: int, outputs: Sequence[Any]) -> dict[int, Entry]:
+    """The entries of those outputs, by their places, that have one written since `start`."""
+    entries = {k: y._entry for k, y in enumerate(outputs) if isinstance(y, Tensor)}
+    return {k: entry for k, entry in entries.items() if entry is not None and entry.serial > start}
+
+
+def _reached_before(roots: Iterable[Entry], start: int) -> list[Entry]:
+    """The entries older than `start` that `roots` were computed from, without passing through another of them."""
     found: dict[Entry, None] = {}
-    seen = {entry}
-    stack = [entry]
+    seen = set(roots)
+    stack = list(seen)
     while stack:
         for parent in stack.pop().parents:
             if parent is not None and parent not in seen:
