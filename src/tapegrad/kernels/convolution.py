@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_CACHE = 192 * 1024  # bytes of image rows that a job works on: they stay in a core's second-level cache
+_IMAGE = 192 * 1024  # bytes of image rows that a job works on, beside its filters: they stay in a second-level cache
+_BLOCK = 448 * 1024  # bytes of image rows and gradients from which filters are summed: the more, the longer the sums
 _SMALL = 1_000_000  # multiply-adds below which waking a thread costs more than it brings
 
 
@@ -97,9 +98,11 @@ def _height(positions: int) -> int:
     return min(fitting, key=lambda h: -(-positions // h) * max(h, 4))  # below 4 rows the adders wait for each other
 
 
-def _rows(count: int, bytes_per_row: int) -> int:
-    """How many of `count` rows a job takes."""
-    return max(1, min(count, _CACHE // max(bytes_per_row, 1)))
+def _rows(count: int, bytes_per_row: int, room: int) -> int:
+    """How many of `count` rows to take at a time: as many as there is room for, shared out evenly."""
+    fitting = max(1, min(count, room // max(bytes_per_row, 1)))
+    blocks = -(-count // fitting)
+    return -(-count // blocks)
 
 
 def _correlate(
@@ -118,7 +121,7 @@ def _correlate(
         n, shape, out_shape = 1, (*counts, shape[3]), (*counts, out_shape[3])
     panels = _panels(kernel)
     row_bytes = taps[0] * step[1] * ((counts[2] - 1) * step[2] + taps[2]) * channels[1] * source.itemsize
-    rows = _rows(counts[1], row_bytes)
+    rows = _rows(counts[1], row_bytes, _IMAGE)
     threads.run(
         correlation.correlate, n * counts[0] * -(-counts[1] // rows), source.reshape(-1), shape, channels,
         panels.reshape(-1), panels.shape[2], out.reshape(-1), out_shape, out_channels,
@@ -206,7 +209,7 @@ def _filter_gradient(
     row_bytes = (
         taps[0] * at.strides[1] * ((g_shape[2] - 1) * at.strides[2] + taps[2]) * channels[1] + g_shape[2] * columns
     ) * x.itemsize
-    rows = _rows(g_shape[1], row_bytes)
+    rows = _rows(g_shape[1], row_bytes, _BLOCK)
     total = n * g_shape[0] * -(-g_shape[1] // rows)
     size = math.prod(taps) * channels[1] * columns
     # Each part has sums of its own, to be added up at the end; they may take as much memory as the image does.
