@@ -39,7 +39,8 @@ def _open(tree: Any) -> tuple[dict[Any, Any], Callable[[list[Any]], Any]] | None
     if tree is None:
         return {}, lambda new: None
     if isinstance(tree, dict):
-        return dict(tree), lambda new: _dict_like(tree, new)
+        keys, like = list(tree), None if type(tree) is dict else tree
+        return dict(tree), lambda new: _dict_like(like, keys, new)
     if isinstance(tree, list | tuple):
         named = hasattr(tree, "_fields")
         return dict(enumerate(tree)), type(tree)._make if named else type(tree)  # type: ignore[union-attr]
@@ -50,10 +51,10 @@ def _open(tree: Any) -> tuple[dict[Any, Any], Callable[[list[Any]], Any]] | None
     return None
 
 
-def _dict_like(tree: dict[Any, Any], new: list[Any]) -> dict[Any, Any]:
+def _dict_like(like: dict[Any, Any] | None, keys: list[Any], new: list[Any]) -> dict[Any, Any]:
     # A copy, since the constructors of dict's subclasses differ; each item set, since Counter.update adds.
-    made = {} if type(tree) is dict else copy.copy(tree)
-    for key, item in zip(tree, new, strict=True):
+    made = {} if like is None else copy.copy(like)
+    for key, item in zip(keys, new, strict=True):
         made[key] = item
     return made
 
@@ -72,15 +73,11 @@ def leaves_like(tree: Any, like: Any, what: str) -> list[Any]:
 
 
 def _described(tree: Any) -> str:
-    if tree is None:
-        return "None"
     name = type(tree).__name__
     opened = _open(tree)
-    if opened is None:
-        return name
-    return (
-        f"{name} of {len(tree)}" if isinstance(tree, list | tuple) else f"{name} with {', '.join(map(str, opened[0]))}"
-    )
+    if opened is None or tree is None:
+        return "None" if tree is None else name
+    return f"{name} of {len(tree)}" if isinstance(tree, list | tuple) else f"{name} of {', '.join(map(str, opened[0]))}"
 
 
 def tree_map(function: Callable[..., Any], tree: Any) -> Any:
