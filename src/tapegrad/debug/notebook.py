@@ -24,7 +24,8 @@ def as_html(tensor: Tensor) -> str:
         body = f"<code>{escape(_number(array[()]))}</code>"
     elif array.ndim > 2 or not array.size:
         text = np.array2string(array, separator=", ", threshold=200, edgeitems=2)
-        body = f'<pre style="margin:0;background:transparent;color:inherit">{escape(text)}</pre>'
+        style = "margin:0;background:transparent;color:inherit;font-family:monospace"
+        body = f'<pre style="{style}">{escape(text)}</pre>'
     else:
         body = _table(array)
     return f'<div><div style="margin-bottom:4px">{escape(_headline(tensor))}</div>{body}</div>'
