@@ -8,18 +8,14 @@ operators that their users write. Prints Markdown.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import random
 import statistics
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
-from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from measure import Times, in_turns, machine, row
 
 import tapegrad as tg
 
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHAIN = 50  # ops
-SAMPLE = 5e-3  # seconds that one measurement should take, so that the clock's own cost vanishes
 
 
 # --------------------------------------------------------------------------------------------------
@@ -170,31 +165,9 @@ SINGLE = [
 # --------------------------------------------------------------------------------------------------
 # Measuring
 
-Times = dict[tuple[str, str], list[float]]  # (library, run) -> seconds of each round
-
-
-def seconds(task: Callable[[], Any], times: int) -> float:
-    started = perf_counter()
-    for _ in range(times):
-        task()
-    return (perf_counter() - started) / times
-
 
 def measure(case: Case, libraries: list[Library], rounds: int) -> Times:
-    """Time all libraries in turns, in an order drawn anew each round, so that what slows the machine slows all."""
-    tasks = {(lib.name, run): task for lib in libraries for run, task in case.tasks(lib).items()}
-    counts = {}
-    for key, task in tasks.items():
-        seconds(task, 3)
-        counts[key] = max(1, round(SAMPLE / seconds(task, 10)))
-    found: Times = {key: [] for key in tasks}
-    order = list(tasks)
-    shuffle = random.Random(0).shuffle
-    for _ in range(rounds):
-        shuffle(order)
-        for key in order:
-            found[key].append(seconds(tasks[key], counts[key]))
-    return found
+    return in_turns({(lib.name, run): task for lib in libraries for run, task in case.tasks(lib).items()}, rounds)
 
 
 def ratio(times: Times, run: str, library: str) -> float:
@@ -205,10 +178,6 @@ def ratio(times: Times, run: str, library: str) -> float:
 
 # --------------------------------------------------------------------------------------------------
 # Tables
-
-
-def row(*cells: str) -> None:
-    print("|", " | ".join(cells), "|")
 
 
 def chain_table(libraries: list[Library], rounds: int) -> None:
@@ -243,15 +212,6 @@ def op_table(libraries: list[Library], rounds: int) -> None:
             if beside:
                 cells.append(f"{ratio(times, run, 'PyTorch'):.2f}")
         row(*cells)
-
-
-def machine() -> str:
-    """The processor, as far as the system tells, the system and Python."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text("utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    processor = names[0] if names else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def main() -> None:
