@@ -151,7 +151,7 @@ class TensorMethods:
     __hash__ = object.__hash__  # by identity, as for every object whose == is elementwise
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._array == (value._array if isinstance(value, Tensor) else value)))
+        return bool(np.any(self._array == value))
 
     # Elements
 
@@ -412,7 +412,6 @@ class TensorMethods:
         new = wrap(self._array)
         new.requires_grad = self.requires_grad
         new._grad = None if self._grad is None else wrap(self._grad._array)
-        memo[id(self)] = new
         return new
 
     def __reduce__(self) -> Any:

@@ -125,6 +125,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     op = UFUNCS.get(ufunc)
     if method == "__call__" and op is not None and not kwargs:
         return op(*inputs)
+    if method == "__call__" and ufunc is np.divmod and not kwargs:  # what divmod(a, t) of an array calls
+        return UFUNCS[np.floor_divide](*inputs), UFUNCS[np.remainder](*inputs)
     home = "np." if getattr(np, ufunc.__name__, None) is ufunc else ""
     name = home + ufunc.__name__ + ("" if method == "__call__" else f".{method}")
     recorded = _any_recorded(inputs, kwargs)
