@@ -70,7 +70,7 @@ def _folder(name: str, path: str | os.PathLike[str] | None) -> Path:
         folder = Path(os.environ[FOLDER], name)
     else:
         raise DataError(
-            f"{name}: expected the folder of its files, got none; pass it, or set {FOLDER} to a folder with {name}/ in it"
+            f"{name}: expected the folder of its files, got none; pass it, or set {FOLDER} to a folder that has {name}/"
         )
     if not folder.is_dir():
         raise DataError(f"{name}: expected a folder of its files at {folder}, found none")

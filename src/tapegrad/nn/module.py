@@ -129,16 +129,20 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines(""))
+        return "\n".join(self._lines("", set()))
 
-    def _lines(self, label: str) -> Iterator[str]:
+    def _lines(self, label: str, seen: set[int]) -> Iterator[str]:
         """This module and those inside it, a line each, with how many numbers its parameters have."""
+        line = f"{label}{type(self).__name__}({self.extra_repr()})"
+        if id(self) in seen:
+            yield f"{line}  # as above"
+            return
+        seen.add(id(self))
         count = sum(parameter._array.size for parameter in self.parameters())
-        counted = f"  # {count:,} parameters" if count else ""
-        yield f"{label}{type(self).__name__}({self.extra_repr()}){counted}"
+        yield f"{line}  # {count:,} parameters" if count else line
         for name, value in self.members():
             if isinstance(value, Module):
-                yield from (f"  {line}" for line in value._lines(f"{name}: "))
+                yield from (f"  {line}" for line in value._lines(f"{name}: ", seen))
 
 
 def _is_state(name: str, tensor: Tensor) -> bool:
