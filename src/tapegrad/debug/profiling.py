@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+import functools
+from itertools import chain
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -39,70 +40,58 @@ def profile() -> Iterator[Profile]:
         measured.show()
 
 
-@dataclass(slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What the runs of one op, or of its gradient rules, took together."""
 
     calls: int = 0
     seconds: float = 0.0
     bytes: int = 0  # of new arrays: views and arguments that are handed on are none
 
-    def add(self, seconds: float, made: int) -> None:
-        """Count one run more."""
-        self.calls += 1
-        self.seconds += seconds
-        self.bytes += made
+    def plus(self, other: Cost) -> Cost:
+        """The cost of both."""
+        return Cost(self.calls + other.calls, self.seconds + other.seconds, self.bytes + other.bytes)
 
 
-@dataclass(slots=True)
-class OpCost:
-    """What one op took, forward and in its gradient rules."""
-
-    forward: Cost = field(default_factory=Cost)
-    backward: Cost = field(default_factory=Cost)
-
-    @property
-    def seconds(self) -> float:
-        """The time of both together."""
-        return self.forward.seconds + self.backward.seconds
+NOTHING = Cost()
 
 
 class Profile(Observer):
-    """What was measured: `ops` has the costs of each op by name, `seconds` is the time that the whole block took."""
+    """What was measured: the cost of each op by name, forward and backward, and the time that the whole block took."""
 
     def __init__(self) -> None:
-        self.ops: dict[str, OpCost] = {}
+        self.forward: dict[str, Cost] = {}
+        self.backward: dict[str, Cost] = {}
         self.seconds = 0.0
 
     def called(self, op: Op, arguments: Sequence[Any], params: dict[str, Any], out: Tensor, seconds: float) -> None:
-        given = [*arguments, *params.values()]
-        self._of(op).forward.add(seconds, _new_bytes(out, given))
+        made = _new_bytes(out, [*arguments, *params.values()])
+        self.forward[op.name] = self.forward.get(op.name, NOTHING).plus(Cost(1, seconds, made))
 
     def differentiated(self, entry: Entry, index: int, g: Any, gradient: Any, seconds: float) -> None:
         assert entry.op is not None
-        self._of(entry.op).backward.add(seconds, _new_bytes(gradient, [g, *(entry.saved or ())]))
-
-    def _of(self, op: Op) -> OpCost:
-        return self.ops.setdefault(op.name, OpCost())
+        name, made = entry.op.name, _new_bytes(gradient, [g, *(entry.saved or ())])
+        self.backward[name] = self.backward.get(name, NOTHING).plus(Cost(1, seconds, made))
 
     def show(self) -> None:
         """Print the table."""
         print(self)
 
     def __repr__(self) -> str:
-        if not self.ops:
+        both = {
+            name: (self.forward.get(name, NOTHING), self.backward.get(name, NOTHING))
+            for name in self.forward | self.backward
+        }
+        if not both:
             return "no op ran on a Tensor in this thread"
-        total = sum(cost.seconds for cost in self.ops.values())
-        rows: list[Sequence[str]] = [
+        totals = [functools.reduce(Cost.plus, costs) for costs in zip(*both.values(), strict=True)]
+        total = _seconds(totals)
+        rows: list[tuple[str, ...]] = [
             ("", "forward", "", "", "backward", "", "", ""),
             ("op", "calls", "ms", "bytes made", "calls", "ms", "bytes made", "share"),
         ]
-        for name, cost in sorted(self.ops.items(), key=lambda item: item[1].seconds, reverse=True):
-            share = f"{cost.seconds / total:.1%}" if total else ""
-            rows.append((name, *_cells(cost.forward), *_cells(cost.backward), share))
-        forward = _sum(cost.forward for cost in self.ops.values())
-        backward = _sum(cost.backward for cost in self.ops.values())
-        rows.append(("total", *_cells(forward), *_cells(backward), "100.0%"))
+        for name, costs in sorted(both.items(), key=lambda item: _seconds(item[1]), reverse=True):
+            rows.append(_row(name, costs, total))
+        rows.append(_row("total", totals, total))
         lines = in_columns(rows, "<>>>>>>>")
         rule = "-" * max(map(len, lines))
         whole, outside = self.seconds * 1e3, max(self.seconds - total, 0) * 1e3
@@ -110,15 +99,13 @@ class Profile(Observer):
         return "\n".join([*lines[:2], rule, *lines[2:-1], rule, lines[-1], end])
 
 
-def _cells(cost: Cost) -> tuple[str, str, str]:
-    return f"{cost.calls:,}", f"{cost.seconds * 1e3:,.2f}", f"{cost.bytes:,}"
+def _seconds(costs: Iterable[Cost]) -> float:
+    return sum(cost.seconds for cost in costs)
 
 
-def _sum(costs: Iterable[Cost]) -> Cost:
-    total = Cost()
-    for cost in costs:
-        total = Cost(total.calls + cost.calls, total.seconds + cost.seconds, total.bytes + cost.bytes)
-    return total
+def _row(name: str, costs: Iterable[Cost], total: float) -> tuple[str, ...]:
+    cells = [(f"{cost.calls:,}", f"{cost.seconds * 1e3:,.2f}", f"{cost.bytes:,}") for cost in costs]
+    return (name, *chain(*cells), f"{_seconds(costs) / total:.1%}" if total else "")
 
 
 def _new_bytes(made: Any, given: Iterable[Any]) -> int:
