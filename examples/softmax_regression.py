@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 import tapegrad as tg
-from tapegrad.data import datasets, split
+from tapegrad.data import batches, datasets, split
 
 GOAL = 0.94
 
@@ -36,15 +36,17 @@ def main() -> int:
     error = np.abs(gradients["weights"] - train.x.T @ (s - labels) / len(train.y)).max()
     print(f"Largest difference from x.T @ (s - l) / n: {error:.1e}\n")
 
-    print("step  training loss  test accuracy")
-    for step in range(301):
-        value, gradients = tg.value_and_grad(loss)(parameters, *train)
-        if step % 50 == 0:
-            logits = test.x @ parameters["weights"] + parameters["bias"]
-            accuracy = np.mean(logits.argmax(axis=1) == test.y)
-            print(f"{step:4}  {value:13.4f}  {accuracy:13.4f}")
-        for name, gradient in gradients.items():
-            parameters[name] = parameters[name] - 1.0 * gradient
+    data = batches(*train, 128, seed=0)
+    print("epoch  loss of the last batch  test accuracy")
+    for epoch in range(1, 31):
+        for x, y in data:
+            value, gradients = tg.value_and_grad(loss)(parameters, x, y)
+            for name, gradient in gradients.items():
+                parameters[name] = parameters[name] - 1.0 * gradient
+        logits = test.x @ parameters["weights"] + parameters["bias"]
+        accuracy = np.mean(logits.argmax(axis=1) == test.y)
+        if epoch in {1, 2, 5, 10, 20, 30}:
+            print(f"{epoch:5}  {value:22.4f}  {accuracy:13.4f}")
 
     reached = accuracy >= GOAL and error < 1e-6
     print(f"\nTest accuracy {accuracy:.4f}: the goal of {GOAL} is {'reached' if reached else 'missed'}.")
