@@ -218,6 +218,10 @@ class TensorMethods:
         """The tensor with its last two dimensions exchanged."""
         return shaping.matrix_transpose(self)  # type: ignore[no-any-return]
 
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
+        """The elements as another dtype. `copy` is NumPy's, and changes nothing: a Tensor is not written into."""
+        return shaping.astype(self, dtype)  # type: ignore[no-any-return]
+
     def reshape(self, *sizes: Any) -> Tensor:
         """The same elements in another shape, given as a tuple or as numbers."""
         return shaping.reshape(self, sizes[0] if len(sizes) == 1 else sizes)  # type: ignore[no-any-return]
@@ -233,7 +237,6 @@ class TensorMethods:
     squeeze = shaping.squeeze
     repeat = indexing.repeat
     take = indexing.take
-    astype = shaping.astype
     copy = shaping.copy
     clip = elementwise.clip
     round = elementwise.round
@@ -244,14 +247,20 @@ class TensorMethods:
     sum = reduction.sum
     mean = reduction.mean
     prod = reduction.prod
-    var = reduction.var
-    std = reduction.std
     max = reduction.max
     min = reduction.min
     any = reduction.any
     all = reduction.all
     argmax = reduction.argmax
     argmin = reduction.argmin
+
+    def var(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The variance, with the parameters of `np.var`, among them `axis`, `ddof` and `keepdims`."""
+        return np.var(self, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def std(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The standard deviation, with the parameters of `np.std`, among them `axis`, `ddof` and `keepdims`."""
+        return np.std(self, *args, **kwargs)  # type: ignore[no-any-return]
 
     # Out of the tape
 
@@ -439,7 +448,7 @@ class TensorMethods:
         return str(self._array)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and not self.ndim else format(str(self), spec)
+        return format(str(self), spec) if self.ndim else format(self.item(), spec)
 
 
 def _rebuild(array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:

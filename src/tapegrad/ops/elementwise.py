@@ -114,6 +114,8 @@ fmod = primitive(np.fmod, lambda g: g, lambda g, x, y: -g * trunc(x / y))
 
 def _power_x(g: Any, x: Any, y: Any) -> Any:
     # At y = 0 the slope is 0 everywhere, and 0 * x**-1 would be NaN at x = 0.
+    if type(x) is float:
+        x = np.float64(x)  # Python's own power raises where NumPy's is infinite
     if isinstance(y, int | float):
         return g * (y * x ** (y - 1)) if y else g * (0 * x)
     return g * (y * x ** where(equal(y, 0), 1, y - 1))
