@@ -124,7 +124,11 @@ def test_the_wheel_holds_all_that_the_package_reads(tmp_path):
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)], check=True
     )
-    packed = {p.relative_to(site / "tapegrad") for p in (site / "tapegrad").rglob("*") if p.suffix != ".pyc"}
-    sources = {p.relative_to(PACKAGE) for p in PACKAGE.rglob("*") if p.suffix != ".pyc" and p.name != "__pycache__"}
-    assert {p for p in packed if p.name != "__pycache__"} == sources
+    packed, sources = read_by(site / "tapegrad"), read_by(PACKAGE)
+    assert packed == sources
     assert Path("py.typed") in packed
+
+
+def read_by(package):
+    """The files of a package, without what Python and numba compiled of them."""
+    return {p.relative_to(package) for p in package.rglob("*") if "__pycache__" not in p.parts}
