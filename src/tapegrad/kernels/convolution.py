@@ -105,6 +105,17 @@ def _rows(count: int, bytes_per_row: int, room: int) -> int:
     return -(-count // blocks)
 
 
+def _seen(
+    rows: int, columns: int, taps: Sequence[int], step: Sequence[int], spacing: Sequence[int], channels: int
+) -> int:
+    """How many numbers, padding included, are read for so many rows and columns of results."""
+    tall, wide = (
+        (n - 1) * s + (k - 1) * d + 1
+        for n, k, s, d in zip((rows, columns), taps[1:], step[1:], spacing[1:], strict=True)
+    )
+    return taps[0] * tall * wide * channels
+
+
 def _correlate(
     source: Array, channels: tuple[int, int], kernel: Array, out: Array, out_channels: tuple[int, int],
     taps: tuple[int, ...], counts: tuple[int, ...], origin: tuple[int, ...], step: tuple[int, ...],
@@ -126,6 +137,11 @@ def _correlate(
         correlation.correlate, n * counts[0] * -(-counts[1] // rows), source.reshape(-1), shape, channels,
         panels.reshape(-1), panels.shape[2], out.reshape(-1), out_shape, out_channels,
         counts, origin, step, taps, spacing, out_start, out_step, rows, _height(counts[2]),
+        scratch=(
+            (_seen(rows, counts[2], taps, step, spacing, channels[1]), source.dtype),
+            (HEIGHTS[0] * panels.shape[2], source.dtype),
+            (math.prod(taps), np.intp),
+        ),
         parallel=n * math.prod(counts) * kernel.size > _SMALL,
     )  # fmt: skip
 
@@ -193,6 +209,7 @@ def _scatter(
         correlation.scatter, n * out.shape[1] * -(-out.shape[2] // rows), g.reshape(-1), tuple(g_shape), g_channels,
         panels.reshape(-1), panels.shape[3], out.reshape(-1), out.shape[1:], out_channels,
         at.size, _negative(at.before), at.strides, at.dilation, rows, _height(g_shape[2]) if g_shape[2] else 1,
+        scratch=((g_shape[2] * panels.shape[1] * panels.shape[3], g.dtype), (1, np.intp)),
         parallel=n * math.prod(g_shape[:3]) * kernel.size > _SMALL,
     )  # fmt: skip
 
@@ -220,6 +237,11 @@ def _filter_gradient(
         correlation.correlate_filter, parts, x.reshape(-1), tuple(shape), channels, g.reshape(-1), tuple(g_shape),
         g_channels, wide, partials.reshape(-1), taps, _negative(at.before), at.strides, at.dilation, rows,
         parts, _divisor(across), total,
+        scratch=(
+            (_seen(rows, g_shape[2], taps, at.strides, at.dilation, channels[1]), x.dtype),
+            (rows * g_shape[2] * columns if g_channels[1] < columns else 0, x.dtype),
+            (rows, np.intp),
+        ),
         parallel=n * math.prod(g_shape[:3]) * size > _SMALL,
     )  # fmt: skip
     summed: Array = partials[0] if parts == 1 else partials.sum(axis=0)

@@ -10,41 +10,11 @@ image row the taps of a filter row and the input channels lie side by side, so a
 
 from __future__ import annotations
 
-import numpy as np
-
 from .jit import compiled, inlined
 from .memory import clear, copy, get, put
-from .tile import HEIGHTS, tile
+from .tile import HEIGHTS, run_tile
 
-_tile_0, _tile_1, _tile_2, _tile_3 = (tile(height) for height in HEIGHTS)
 _HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
-
-
-@inlined
-def _run_tile(
-    height, a, a_start, a_row, a_step, segments, count, length, b, b_start, b_step, b_segment, c, c_start, c_row, add
-):
-    """The tile of `height` rows; see `tile.py`."""
-    if height == _HEIGHT_0:
-        _tile_0(
-            a, a_start, a_row, a_step, segments, count, length,
-            b, b_start, b_step, b_segment, c, c_start, c_row, add,
-        )  # fmt: skip
-    elif height == _HEIGHT_1:
-        _tile_1(
-            a, a_start, a_row, a_step, segments, count, length,
-            b, b_start, b_step, b_segment, c, c_start, c_row, add,
-        )  # fmt: skip
-    elif height == _HEIGHT_2:
-        _tile_2(
-            a, a_start, a_row, a_step, segments, count, length,
-            b, b_start, b_step, b_segment, c, c_start, c_row, add,
-        )  # fmt: skip
-    else:
-        _tile_3(
-            a, a_start, a_row, a_step, segments, count, length,
-            b, b_start, b_step, b_segment, c, c_start, c_row, add,
-        )  # fmt: skip
 
 
 @inlined
@@ -75,7 +45,7 @@ def _copy_padded(source, shape, n, front, spacing, planes, top, tall, left, wide
 @compiled
 def correlate(
     first, last, source, shape, channels, panels, width, out, out_shape, out_channels,
-    counts, origin, step, taps, spacing, out_start, out_step, rows, height,
+    counts, origin, step, taps, spacing, out_start, out_step, rows, height, buffer, edge, segments,
 ):  # fmt: skip
     """Sums of products of windows of `source` with filters, a block of rows of results a job.
 
@@ -94,10 +64,6 @@ def correlate(
     length = kw * cg if fused else cg
     wide = (nw - 1) * step[2] + (kw - 1) * spacing[2] + 1
     inside = origin[2] >= 0 and origin[2] + wide <= wide_in and cg == all_channels
-    tallest = (rows - 1) * step[1] + (kh - 1) * spacing[1] + 1
-    buffer = np.empty(kd * tallest * wide * cg, source.dtype)
-    edge = np.empty(_HEIGHT_0 * width, source.dtype)
-    segments = np.empty(count, np.intp)
     blocks = -(-nh // rows)
     for job in range(first, last):
         block = job % blocks
@@ -140,7 +106,7 @@ def correlate(
                     start = base + (r - r0) * step[1] * pitch + w * step[2] * cg
                     to = (line + out_start[2] + w * out_step[2]) * oc + o0 + panel * width
                     whole = valid == width
-                    _run_tile(
+                    run_tile(
                         height, image, start, step[2] * cg, 1, segments, count, length,
                         panels, panel * count * length * width, width, length * width,
                         out if whole else edge, to if whole else 0, out_step[2] * oc if whole else width, False,
@@ -154,7 +120,7 @@ def correlate(
 @compiled
 def correlate_filter(
     first, last, source, shape, channels, g, g_shape, g_channels, width, partials,
-    taps, origin, step, spacing, rows, parts, height, total,
+    taps, origin, step, spacing, rows, parts, height, total, buffer, g_buffer, segments,
 ):  # fmt: skip
     """Sums of products of windows of `source` with `g`, for each tap: a share of the `total` blocks of rows a job.
 
@@ -170,12 +136,8 @@ def correlate_filter(
     across = kw * cg if fused else cg
     wide = (ow - 1) * step[2] + (kw - 1) * spacing[2] + 1
     inside = origin[2] >= 0 and origin[2] + wide <= wide_in and cg == all_channels
-    tallest = (rows - 1) * step[1] + (kh - 1) * spacing[1] + 1
-    buffer = np.empty(kd * tallest * wide * cg, source.dtype)
     columns = -(-og // width)
     packed = og % width != 0
-    g_buffer = np.empty(rows * ow * columns * width if packed else 0, source.dtype)
-    segments = np.empty(rows, np.intp)
     blocks = -(-oh // rows)
     size = kd * kh * kw * cg * columns * width
     for part in range(first, last):
@@ -229,7 +191,7 @@ def correlate_filter(
                                         else (_HEIGHT_2 if rest >= _HEIGHT_2 else _HEIGHT_3)
                                     )
                                 )
-                                _run_tile(
+                                run_tile(
                                     h, image, start + m, 1, step[2] * cg, segments, r1 - r0, ow,
                                     g_buffer if packed else g,
                                     panel * rows * ow * width if packed else g_at + panel * width,
@@ -243,7 +205,7 @@ def correlate_filter(
 @compiled
 def scatter(
     first, last, g, g_shape, g_channels, panels, width, out, out_shape, out_channels,
-    taps, origin, step, spacing, rows, height,
+    taps, origin, step, spacing, rows, height, products, segments,
 ):  # fmt: skip
     """The transpose of `correlate` for few channels of `out`, where a tile's lanes are taps as well as channels.
 
@@ -257,8 +219,7 @@ def scatter(
     od, oh, ow, oc = g_shape
     depth, high, wide, all_channels = out_shape
     columns = -(-(kh * kw * cg) // width)
-    products = np.empty(ow * columns * width, g.dtype)
-    segments = np.zeros(1, np.intp)
+    segments[0] = 0
     blocks = -(-high // rows)
     for job in range(first, last):
         block = job % blocks
@@ -285,7 +246,7 @@ def scatter(
                     w = 0
                     while w < ow:
                         w = min(w, ow - height)
-                        _run_tile(
+                        run_tile(
                             height, g, start + w * oc, oc, 1, segments, 1, og,
                             panels, (z * columns + panel) * og * width, width, 0,
                             products, (w * columns + panel) * width, columns * width, False,

@@ -12,8 +12,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _pool: ThreadPoolExecutor | None = None
 
@@ -52,21 +54,31 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)  # a child has none of its parent's threads
 
 
-def run(kernel: Callable[..., Any], jobs: int, *arguments: Any, parallel: bool = True) -> None:
-    """Call `kernel(first, last, *arguments)` on ranges that cover `range(jobs)`, from several threads."""
+def run(
+    kernel: Callable[..., Any],
+    jobs: int,
+    *arguments: Any,
+    scratch: Sequence[tuple[int, Any]] = (),
+    parallel: bool = True,
+) -> None:
+    """Call `kernel(first, last, *arguments)` on ranges that cover `range(jobs)`, from several threads.
+
+    After the arguments, each thread hands over arrays of its own to work in, of the sizes and dtypes in `scratch`.
+    """
     global _pool
     helpers = min(_count, jobs) - 1
     if helpers <= 0 or not parallel:
         if jobs:
-            kernel(0, jobs, *arguments)
+            kernel(0, jobs, *arguments, *_empty(scratch))
         return
     # Several ranges a thread: one that is held up elsewhere leaves its share to the others.
     size = -(-jobs // (4 * (helpers + 1)))
     ticket = itertools.count(0, size).__next__
 
     def work() -> None:
+        own = _empty(scratch)
         while (first := ticket()) < jobs:
-            kernel(first, min(first + size, jobs), *arguments)
+            kernel(first, min(first + size, jobs), *arguments, *own)
 
     if _pool is None:
         _pool = ThreadPoolExecutor(_count, thread_name_prefix="tapegrad")
@@ -75,3 +87,7 @@ def run(kernel: Callable[..., Any], jobs: int, *arguments: Any, parallel: bool =
     for future in futures:
         if not future.cancel():  # one that has not begun has nothing left to do
             future.result()
+
+
+def _empty(scratch: Sequence[tuple[int, Any]]) -> list[Any]:
+    return [np.empty(size, dtype) for size, dtype in scratch]

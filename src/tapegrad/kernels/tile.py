@@ -33,32 +33,37 @@ def width(itemsize: int) -> int:
     return VECTORS * LANES * 4 // itemsize
 
 
-def tile(height: int) -> Any:
-    """The tile with `height` rows, as a function for compiled code; it serves float32 and float64."""
+@intrinsic
+def run_tile(
+    context: Any, height: Any, a: Any, a_start: Any, a_row: Any, a_step: Any, segments: Any, count: Any, length: Any,
+    b: Any, b_start: Any, b_step: Any, b_segment: Any, c: Any, c_start: Any, c_row: Any, add: Any,
+) -> Any:  # fmt: skip
+    """The tile with `height` rows, one of HEIGHTS, for compiled code; it serves float32 and float64."""
+    n = types.intp
+    signature = types.void(n, a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean)
 
-    @intrinsic
-    def add_products(
-        context: Any, a: Any, a_start: Any, a_row: Any, a_step: Any, segments: Any, count: Any, length: Any,
-        b: Any, b_start: Any, b_step: Any, b_segment: Any, c: Any, c_start: Any, c_row: Any, add: Any,
-    ) -> Any:  # fmt: skip
-        n = types.intp
-        signature = types.void(a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean)
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # The time goes by in the tiles: unrolling the loops around them would only take LLVM longer.
+        builder.function.attributes.add("optsize")
+        height, *rest = arguments
+        for place in _ARRAYS:
+            rest[place] = make_array(signature.args[place + 1])(context, builder, rest[place]).data  # type: ignore[no-untyped-call]
+        blocks = [builder.append_basic_block(f"tile_{h}") for h in HEIGHTS]
+        end = builder.append_basic_block("tiled")
+        choice = builder.switch(height, blocks[-1])
+        for h, block in zip(HEIGHTS, blocks, strict=True):
+            if block is not blocks[-1]:
+                choice.add_case(_integer(h), block)
+            builder.position_at_end(block)
+            builder.call(_function(builder.module, h, signature.args[1].dtype.bitwidth), rest)
+            builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointers = {
-                place: make_array(signature.args[place])(context, builder, arguments[place]).data  # type: ignore[no-untyped-call]
-                for place in _ARRAYS
-            }
-            function = _function(builder.module, height, signature.args[0].dtype.bitwidth)
-            builder.call(function, [pointers.get(i, argument) for i, argument in enumerate(arguments)])
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    return add_products
+    return signature, generate
 
 
-_ARRAYS = (0, 4, 7, 11)  # the places of a, segments, b and c
+_ARRAYS = (0, 4, 7, 11)  # the places of a, segments, b and c among a tile's arguments
 
 
 def _function(module: Any, height: int, bits: int) -> Any:
