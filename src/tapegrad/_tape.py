@@ -312,14 +312,17 @@ def collect(roots: Sequence[Entry], targets: Sequence[Entry] = ()) -> tuple[list
 def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bool, release: bool) -> None:
     """Carry the gradients that `gradients` starts with through `order`, adding up where paths meet.
 
-    `create` records the rules, for a gradient of the gradient; `release` drops what the rules needed.
+    `create` records the rules, for a gradient of the gradient; `release` drops what the rules needed. Raises
+    BackwardError, before anything is done, where an earlier pass dropped it.
     """
+    for entry in order:
+        if entry.saved is None:
+            raise _released(entry)
     observers = mode.observers
     observed = bool(observers)
     add = np.add
     owned: set[Entry] = set()  # whose gradient is an array made here, that may be added to in place
     op: Op | None = None
-    entry: Entry | None = None
     index = 0
     recorded_outside = mode.recording
     if create and not recorded_outside:
@@ -340,11 +343,8 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
             if op is None:
                 continue
             saved = entry.saved
-            if saved is None:
-                raise BackwardError(
-                    f"backward: the graph behind this {op.name} was released by an earlier backward; pass "
-                    "retain_graph=True to that one, or add the results up and call backward once"
-                )
+            if saved is None:  # another thread was quicker
+                raise _released(entry)
             if create:
                 saved = _recordable(entry, saved)
             params = entry.params
@@ -381,12 +381,20 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
             if release:
                 entry.saved = None
     except Exception as error:
-        if op is not None and entry is not None and not isinstance(error, BackwardError):
+        if op is not None and not isinstance(error, BackwardError):
             _annotate(error, op, entry, index)
         raise
     finally:
         if create and not recorded_outside:
             mode.set(False, observers)
+
+
+def _released(entry: Entry) -> BackwardError:
+    assert entry.op is not None
+    return BackwardError(
+        f"backward: the graph behind this {entry.op.name} was released by an earlier backward; pass "
+        "retain_graph=True to that one, or add the results up and call backward once"
+    )
 
 
 def _recordable(entry: Entry, saved: tuple[Any, ...]) -> tuple[Any, ...]:
