@@ -6,13 +6,15 @@ one warning, never an error. `TAPEGRAD_LANES` overrides the number of float32 la
 
 from __future__ import annotations
 
-import functools
+import hashlib
 import os
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding
 import numba
+from numba.core.caching import FunctionCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,44 +30,68 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-class _Kernel:
-    """A compiled function that survives the loss of its cache."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        functools.update_wrapper(self, function)
-        try:
-            self._compiled = numba.njit(cache=True, **_OPTIONS)(function)
-            self._cached = True
-        except RuntimeError as error:  # numba found no folder to write to
-            self._without_cache(error)
-
-    def _without_cache(self, error: Exception) -> None:
-        warnings.warn(
-            f"tapegrad's compiled kernels cannot be cached, so each process compiles them anew ({error}); "
-            "set NUMBA_CACHE_DIR to a folder that can be written to, or empty the one it names",
-            stacklevel=4,
-        )
-        self._cached = False
-        self._compiled = numba.njit(**_OPTIONS)(self._function)
-
-    def __call__(self, *arguments: Any) -> Any:
-        try:
-            return self._compiled(*arguments)
-        except Exception as error:
-            # Kernels do not raise. What raises here is reading a damaged cache, before the kernel has run.
-            if not self._cached:
-                raise
-            self._without_cache(error)
-            return self._compiled(*arguments)
-
-
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile `function` when it is first called."""
-    return _Kernel(function)
+    """Compile `function` when it is first called with arguments of a type, or load it from the cache."""
+    kernel: Any = numba.njit(**_OPTIONS)(function)
+    try:
+        kernel._cache = _Cache(function)
+    except RuntimeError as error:  # numba found no folder to write to
+        _warn("made", error)
+    return kernel  # type: ignore[no-any-return]
 
 
 inlined = numba.njit(inline="always", **_OPTIONS)  # for the small functions that kernels share
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """numba's cache, which knows what else a kernel depends on, and which cannot fail."""
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        return (*super()._index_key(signature, codegen), LANES, _SOURCES)
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        # numba's own method first prepares for compiling, which takes a hundred times as long as loading.
+        try:
+            with self._guard_against_spurious_io_errors():
+                found = self._load_overload(signature, target)
+                # Two processes that save at the same time may swap what they save for different dtypes.
+                return found if found is not None and found.signature.args == signature else None
+        except Exception as error:  # a damaged file may raise anything
+            _warn("read", error)
+            self._forget()
+        return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        try:
+            super().save_overload(signature, data)
+        except OSError as error:  # the disk is full, or the folder is no longer there
+            _warn("written", error)
+            self.disable()
+
+    def _forget(self) -> None:
+        try:
+            self.flush()
+        except OSError:
+            self.disable()
+
+
+_warned = False
+
+
+def _warn(done: str, error: Exception) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"the cache of tapegrad's kernels could not be {done} ({error!r}), so they are compiled, a second each; "
+            "NUMBA_CACHE_DIR may name a folder for it that can be read and written",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+# numba asks only whether the file of a kernel itself has changed, but kernels contain code from other files too.
+_SOURCES = hashlib.sha256(b"".join(f.read_bytes() for f in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
 
 
 def _features() -> dict[str, bool]:
@@ -75,22 +101,20 @@ def _features() -> dict[str, bool]:
         return {}
 
 
-def _lanes_and_registers() -> tuple[int, int]:
-    """How many float32 fit into a vector register, and how many such registers there are."""
+def _lanes() -> int:
+    """How many float32 fit into a vector register."""
     features = _features()
+    if "TAPEGRAD_LANES" in os.environ:
+        lanes = os.environ["TAPEGRAD_LANES"]
+        if lanes not in ("4", "8", "16"):
+            raise ValueError(f"TAPEGRAD_LANES: expected 4, 8 or 16, got {lanes!r}")
+        return int(lanes)
     if features.get("avx512f"):
-        return 16, 32
-    if features.get("avx2"):
-        return 8, 16
-    if features.get("neon"):
-        return 4, 32
-    return 4, 16
+        return 16
+    return 8 if features.get("avx2") else 4
 
 
-LANES, REGISTERS = _lanes_and_registers()
-if "TAPEGRAD_LANES" in os.environ:
-    LANES = int(os.environ["TAPEGRAD_LANES"])
-    if LANES not in (4, 8, 16):
-        raise ValueError(f"TAPEGRAD_LANES: expected 4, 8 or 16, got {LANES}")
+LANES = _lanes()
+REGISTERS = 32 if LANES == 16 or _features().get("neon") else 16  # of vectors: AVX-512 and NEON have 32
 # Without it, LLVM would call a function for each multiply-add.
 FUSED = bool(_features().get("fma") or _features().get("neon"))
