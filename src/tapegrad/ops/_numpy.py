@@ -51,18 +51,26 @@ class _Spelling:
         if not _any_recorded(args, kwargs):
             return numpy_function(*_plain(args), **_plain(kwargs))
         bound = inspect.signature(numpy_function).bind(*args, **kwargs)
+        parameters = bound.signature.parameters
+        positional: tuple[Any, ...] = ()
         given = {}
         for name, value in bound.arguments.items():
-            mine = self.renamed.get(name, name)
-            if mine in self.names:
+            if parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+                positional = value
+            elif parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                self._refuse(numpy_function, next(iter(value)))
+            elif self.renamed.get(name, name) in self.names:
                 if value is not np._NoValue:
-                    given[mine] = value
-            elif value is not bound.signature.parameters[name].default:
-                raise TypeError(
-                    f"np.{numpy_function.__name__}: {name}= is not supported on a Tensor; tapegrad's takes "
-                    f"{', '.join(self.names)}. " + _REMEDY.get(name, "Use t.numpy() of a detached Tensor for the rest")
-                )
-        return self.function(**given)
+                    given[self.renamed.get(name, name)] = value
+            elif value is not parameters[name].default:
+                self._refuse(numpy_function, name)
+        return self.function(*positional, **given)
+
+    def _refuse(self, numpy_function: Callable[..., Any], name: str) -> None:
+        raise TypeError(
+            f"np.{_path(numpy_function)}: {name}= is not supported on a Tensor; tapegrad's takes "
+            f"{', '.join(self.names)}. " + _REMEDY.get(name, "Use t.numpy() of a detached Tensor for the rest")
+        )
 
 
 _REMEDY = {
@@ -133,7 +141,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     for target in inputs[:1] if method == "at" else kwargs.get("out", ()):
         if target is not None:
             _refuse_writing(name, target, recorded)
-    if method == "reduce" and ufunc in REDUCTIONS:
+    if method == "reduce" and ufunc in REDUCTIONS and "out" not in kwargs:
         kwargs.setdefault("axis", 0)
         return call_function(REDUCTIONS[ufunc], inputs, kwargs)
     if method == "outer" and op is not None and not kwargs:
