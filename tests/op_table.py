@@ -967,14 +967,14 @@ SHAPES = [
     row("copy", np.copy, [sample(x23), sample(grid()), sample(np.zeros((2, 0)))]),
     row(
         "astype",
-        lambda x, dtype: np.asarray(x).astype(dtype),
+        getattr(np, "astype", lambda x, dtype: np.asarray(x).astype(dtype)),
         [
             sample(x23, np.float64),
             sample(grid(), np.float64),
             sample(np.zeros((2, 0)), np.float64),
             sample(x23, np.float32, smooth=False),
         ],
-        numpy=False,
+        numpy=hasattr(np, "astype"),
         method="astype",
     ),
 ]
@@ -1309,6 +1309,9 @@ OTHERS = [
     row("fabs", np.fabs, unary(), call=np.fabs),
     row("radians", np.radians, unary(), call=np.radians),
     row("degrees", np.degrees, unary(), call=np.degrees),
+    row("amax", np.amax, [sample(x23), sample(x23, axis=1), sample(x23, 0, keepdims=True)], call=np.amax),
+    row("amin", np.amin, [sample(x23), sample(x23, axis=1), sample(x23, 0, keepdims=True)], call=np.amin),
+    row("around", np.around, [sample(x23), sample(x23, decimals=1)], call=np.around, differentiable=False),
     row("vstack", np.vstack, [sample([x23, x3]), sample([x3, x3]), sample([grid(), grid(salt=0.4)])], call=np.vstack),
     row("hstack", np.hstack, [sample([x23, grid(2, 2)]), sample([x3, grid(2)]), sample([grid(), x3])], call=np.hstack),
     row("column_stack", np.column_stack, [sample([x3, x32, x3]), sample([x32, x3])], call=np.column_stack),

@@ -165,13 +165,13 @@ _max = primitive(lambda x, *, axis, keepdims: np.max(x, axis, keepdims=keepdims)
 _min = primitive(lambda x, *, axis, keepdims: np.min(x, axis, keepdims=keepdims), _extreme_rule, name="min")
 
 
-@speaks_for(np.max, a="x")
+@speaks_for(np.max, np.amax, a="x")
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest element."""
     return _max(x, axis=axis, keepdims=keepdims)
 
 
-@speaks_for(np.min, a="x")
+@speaks_for(np.min, np.amin, a="x")
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The smallest element."""
     return _min(x, axis=axis, keepdims=keepdims)
