@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding
 import numba
-from numba.core.caching import FunctionCache
+import numba.core.caching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,9 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+_FunctionCache: Any = numba.core.caching.FunctionCache  # which has no types
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` when it is first called with arguments of a type, or load it from the cache."""
     kernel: Any = numba.njit(**_OPTIONS)(function)
@@ -43,7 +46,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 inlined = numba.njit(inline="always", **_OPTIONS)  # for the small functions that kernels share
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(_FunctionCache):  # type: ignore[misc]
     """numba's cache, which knows what else a kernel depends on, and which cannot fail."""
 
     def _index_key(self, signature: Any, codegen: Any) -> Any:
