@@ -90,11 +90,21 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
-_process = Generator()
+_making = threading.Lock()
+_process: Generator | None = None
 
 
 def _current() -> Generator:
-    return _thread.generators[-1] if _thread.generators else _process
+    return _thread.generators[-1] if _thread.generators else _of_process()
+
+
+def _of_process() -> Generator:
+    """The process's stream, made when it is first asked for: importing numpy.random takes 20 ms."""
+    global _process
+    with _making:
+        if _process is None:
+            _process = Generator()
+        return _process
 
 
 def seed(seed: int) -> None:
