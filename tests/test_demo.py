@@ -73,7 +73,9 @@ def test_the_demo_on_mnist_reaches_its_goal(tmp_path, data_folder):
 def test_in_small(small, capsys):
     assert demo()
     text = capsys.readouterr().out
-    assert len(accuracies(text, "split")) == 2
+    one, other = accuracies(text, "split")
+    assert one != other
+    assert accuracies(text, "std") == [pytest.approx(abs(one - other) / 2**0.5, abs=1e-4)]
     assert "the goal of 0.5 is reached" in text
     assert is_png(small / "tapegrad-demo-loss.png")
 

@@ -139,6 +139,7 @@ def test_a_state_goes_into_another_model(kind):
     identities = [id(p) for p in other.parameters()]
     other.load_state_dict({name: kind(value) for name, value in one.state_dict().items()})
     assert [id(p) for p in other.parameters()] == identities
+    other.load_state_dict({**dict(one.named_parameters()), **dict(one.named_buffers())})
     for name, value in one.state_dict().items():
         assert np.array_equal(other.state_dict()[name], value)
     x = np.ones((2, 3), np.float32)

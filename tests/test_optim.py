@@ -243,11 +243,12 @@ def test_a_saved_state_is_a_copy_both_ways(make):
     for key, value in saved["state"][0].items():
         assert np.array_equal(value, untouched["state"][0][key])
     optimizer.load_state_dict(saved)
-    for value in saved["state"][0].values():
-        if np.ndim(value):
-            value.fill(99)
-    for key, value in optimizer.state[0].items():
-        assert np.array_equal(value, untouched["state"][0][key])
+    for given in (saved, optimizer.state_dict()):
+        for value in given["state"][0].values():
+            if np.ndim(value):
+                value.fill(99)
+        for key, value in optimizer.state[0].items():
+            assert np.array_equal(value, untouched["state"][0][key])
 
 
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():

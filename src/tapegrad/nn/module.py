@@ -112,7 +112,9 @@ class Module:
                 f"{type(self).__name__}.load_state_dict: the names differ; missing: {', '.join(missing) or 'none'}; "
                 f"unexpected: {', '.join(unexpected) or 'none'}"
             )
-        values = {name: np.array(state[name]) for name in mine}
+        values = {
+            name: value.numpy() if isinstance(value := state[name], Tensor) else np.asarray(value) for name in mine
+        }
         for name, tensor in mine.items():
             value, where = values[name], f"{type(self).__name__}.load_state_dict: {name}"
             if value.shape != tensor.shape:
