@@ -79,10 +79,10 @@ def recurrent(x, w, u):
     return total, np.stack(states)
 
 
-def in_place(x):
+def in_place(x, w):
     y = 2 * x
     z = y
-    y += x
+    y += w
     z -= 1
     y *= z
     y /= 3
@@ -175,7 +175,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
         (distances, ((2, 3), (4, 3))),
         (convolution, ((3, 4), (2, 2))),
         (recurrent, ((3, 2), (2, 4), (4, 4))),
-        (in_place, ((2, 3),)),
+        (in_place, ((2, 3), (2, 3))),
         (scalars_with_two_names, ((2, 3),)),
         (norms, ((2, 3),)),
         (einsums, ((2, 3), (2, 3))),
@@ -329,6 +329,7 @@ def test_numpys_functions_take_tensors_among_arrays():
         (np.var(t, ddof=1), 0.5),
         (np.reshape(t, (2, 1)), [[3], [4]]),
         (np.full_like(t, 9.0), [9, 9]),
+        (np.einsum("i,i->", t, a, out=None), 11),
     ]:
         np.testing.assert_array_equal(y.numpy() if isinstance(y, Tensor) else y, expected)
     with pytest.raises(ValueError, match="axis"):
