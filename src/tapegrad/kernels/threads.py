@@ -7,22 +7,26 @@ threads may call at once: a caller whose helpers are all busy elsewhere does its
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _pool: ThreadPoolExecutor | None = None
 
 
 def _available() -> int:
-    if "TAPEGRAD_NUM_THREADS" in os.environ:
-        return max(1, int(os.environ["TAPEGRAD_NUM_THREADS"]))
+    chosen = os.environ.get("TAPEGRAD_NUM_THREADS")
+    if chosen is not None:
+        if not chosen.isdecimal() or int(chosen) < 1:
+            raise ValueError(f"TAPEGRAD_NUM_THREADS: expected a positive integer, got {chosen!r}")
+        return int(chosen)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -32,16 +36,19 @@ _count = _available()
 
 
 def get_num_threads() -> int:
-    """How many threads a kernel may use: the processors of this process, unless it was set."""
+    """How many threads a kernel may use.
+
+    They are as many as this process may use processors, or what the environment variable TAPEGRAD_NUM_THREADS says.
+    """
     return _count
 
 
 def set_num_threads(count: int) -> None:
     """Let kernels use `count` threads from now on; the results do not depend on it."""
     global _count
-    if count < 1:
-        raise ValueError(f"set_num_threads: expected at least 1, got {count}")
-    _count = count
+    if not isinstance(count, int | np.integer) or count < 1:
+        raise ValueError(f"set_num_threads: expected a positive integer, got {count!r}")
+    _count = int(count)
     _forget()
 
 
@@ -65,7 +72,6 @@ def run(
 
     After the arguments, each thread hands over arrays of its own to work in, of the sizes and dtypes in `scratch`.
     """
-    global _pool
     helpers = min(_count, jobs) - 1
     if helpers <= 0 or not parallel:
         if jobs:
@@ -80,13 +86,25 @@ def run(
         while (first := ticket()) < jobs:
             kernel(first, min(first + size, jobs), *arguments, *own)
 
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_count, thread_name_prefix="tapegrad")
-    futures = [_pool.submit(work) for _ in range(helpers)]
+    futures = _started(work, helpers)
     work()
     for future in futures:
         if not future.cancel():  # one that has not begun has nothing left to do
             future.result()
+
+
+def _started(work: Callable[[], None], helpers: int) -> list[Future[None]]:
+    """`work`, handed to so many threads of the pool, or to fewer when no more can be started."""
+    global _pool
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = _pool
+    if pool is None:
+        pool = _pool = ThreadPoolExecutor(_count, thread_name_prefix="tapegrad")
+    futures: list[Future[None]] = []
+    with contextlib.suppress(RuntimeError):  # the interpreter is about to end, or the system allows no more threads
+        futures.extend(pool.submit(work) for _ in range(helpers))  # keeps those that were started until then
+    return futures
 
 
 def _empty(scratch: Sequence[tuple[int, Any]]) -> list[Any]:
