@@ -13,7 +13,7 @@ tg.grad(lambda x: np.sum(np.sin(x) * x))(np.arange(3.0))
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import errors, nn, ops, optim, random
+from . import errors, ops, random
 from ._dtype import get_default_dtype, set_default_dtype
 from ._tape import Tensor, no_grad
 from .debug import debug, detect_nan, keep_gradients, profile, show_tape, tape, to_dot
@@ -25,7 +25,7 @@ from .tensor import arange, asarray, eye, full, linspace, ones, tensor, zeros
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from . import data, testing, train
+    from . import data, nn, optim, testing, train
 
 __version__ = "0.1.0"
 
@@ -75,6 +75,6 @@ __all__ += ops.__all__
 
 def __getattr__(name: str) -> Any:
     """Import on first use what most programs do without."""
-    if name in {"data", "testing", "train"}:
+    if name in {"data", "nn", "optim", "testing", "train"}:
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

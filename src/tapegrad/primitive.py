@@ -239,7 +239,8 @@ def _record(op: Op, arguments: Sequence[Any], params: dict[str, Any], recording:
     """Run an op whose arguments include a Tensor, and record it if any of them wants a gradient."""
     count = len(op.rules)
     raw = [
-        a._array if isinstance(a, Tensor) else a if type(a) in _PLAIN else settled(op.name, a) for a in arguments[:count]
+        a._array if isinstance(a, Tensor) else a if type(a) in _PLAIN else settled(op.name, a)
+        for a in arguments[:count]
     ]
     if len(arguments) > count:
         raw += [_parameter(op, a) for a in arguments[count:]]
