@@ -24,10 +24,12 @@ from tapegrad.train.demo import demo
 @pytest.fixture
 def small(monkeypatch, tmp_path):
     """Two splits, two epochs, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "run [red]"  # brackets must not be taken for rich's markup
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(module, "SPLITS", 2)
     monkeypatch.setattr(module, "DIGITS", module.DIGITS._replace(epochs=2, widths=(64, 32, 10), goal=0.5))
-    return tmp_path
+    return folder
 
 
 def run(folder, *arguments):
@@ -77,6 +79,7 @@ def test_in_small(small, capsys):
     assert one != other
     assert accuracies(text, "std") == [pytest.approx(abs(one - other) / 2**0.5, abs=1e-4)]
     assert "the goal of 0.5 is reached" in text
+    assert f"Loss curve: {(small / 'tapegrad-demo-loss.png').resolve()}\n" in text
     assert is_png(small / "tapegrad-demo-loss.png")
 
 

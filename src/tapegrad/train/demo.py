@@ -59,7 +59,7 @@ def demo(path: str | os.PathLike[str] | None = None) -> bool:
     Prints a table, saves the loss curve in the current directory and prints its path. Gives whether the (mean)
     test accuracy reached its goal: 0.97 on the digits, 0.98 on MNIST.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if path is None:
         title, settings = "digits, ten random 80/20 splits", DIGITS
         sets = [split(*datasets.digits(), seed=seed) for seed in range(SPLITS)]
