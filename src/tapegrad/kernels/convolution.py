@@ -30,8 +30,13 @@ _SMALL = 1_000_000  # multiply-adds below which waking a thread costs more than 
 
 def forward(x: Array, filters: Array, at: Windows, groups: int) -> Array:
     """The convolution of `x` with `filters`."""
+    shape = (x.shape[0], *at.out, filters.shape[-1])
+    reaching, at = _reaching(x.shape[1:4], at)
+    filters = filters[reaching]
+    if not x.size * filters.size:
+        return np.zeros(shape, x.dtype)
+    y = np.empty(shape, x.dtype)
     *taps, channels, outputs = filters.shape
-    y = np.empty((x.shape[0], *at.out, outputs), x.dtype)
     if channels == 1 < groups:
         return _depthwise(x, filters, y, at, groups)
     for group in range(groups):
@@ -46,9 +51,13 @@ def forward(x: Array, filters: Array, at: Windows, groups: int) -> Array:
 
 def input_gradient(g: Array, filters: Array, sizes: Sequence[int], at: Windows, groups: int) -> Array:
     """The gradient for an input whose spatial sizes are `sizes`: the transpose of `forward` in `x`."""
-    n = g.shape[0]
+    shape = (g.shape[0], *sizes, filters.shape[3] * groups)
+    reaching, at = _reaching(sizes, at)
+    filters = filters[reaching]
+    if not g.size * filters.size:
+        return np.zeros(shape, g.dtype)
+    out = np.empty(shape, g.dtype)
     *taps, channels, outputs = filters.shape
-    out = np.empty((n, *sizes, channels * groups), g.dtype)
     if channels == 1 < groups:
         return _depthwise_input_gradient(g, filters, out, at, groups)
     o = outputs // groups
@@ -65,17 +74,48 @@ def input_gradient(g: Array, filters: Array, sizes: Sequence[int], at: Windows, 
 def filter_gradient(x: Array, g: Array, taps: Sequence[int], at: Windows, groups: int) -> Array:
     """The gradient for filters with `taps` in each dimension: the transpose of `forward` in `filters`."""
     channels, outputs = x.shape[-1] // groups, g.shape[-1] // groups
+    whole = np.zeros((*taps, channels, outputs * groups), x.dtype)
+    reaching, at = _reaching(x.shape[1:4], at)
+    out = whole[reaching]
+    if not x.size * g.size * out.size:
+        return whole
     if channels == 1 < groups:
-        return _depthwise_filter_gradient(x, g, tuple(taps), at, groups)
-    out = np.empty((*taps, channels, outputs * groups), x.dtype)
+        out[:] = _depthwise_filter_gradient(x, g, at.size, at, groups)
+        return whole
     for group in range(groups):
         out[..., group * outputs : (group + 1) * outputs] = _filter_gradient(
-            x, (group * channels, channels), g, (group * outputs, outputs), tuple(taps), at
+            x, (group * channels, channels), g, (group * outputs, outputs), at.size, at
         )
-    return out
+    return whole
 
 
 # --------------------------------------------------------------------------------------------------
+
+
+def _reaching(sizes: Sequence[int], at: Windows) -> tuple[tuple[slice, ...], Windows]:
+    """The taps that meet a cell of the input in any window, and the windows with these taps alone.
+
+    Those far out in the padding are left out, so that neither kernels nor their buffers have to do with places any
+    further away than the input is wide, whatever the dilation, the strides and the padding are.
+    """
+    reaching, size, strides, dilation, before = zip(*map(_reaching_along, sizes, *at), strict=True)
+    return reaching, at._replace(size=size, strides=strides, dilation=dilation, before=before)
+
+
+def _reaching_along(
+    n: int, size: int, stride: int, dilation: int, before: int, after: int, out: int
+) -> tuple[slice, int, int, int, int]:
+    """The same for one dimension: the taps, and their size, strides, dilation and padding before."""
+    # Tap k meets the cells k * dilation - before + p * stride, for p < out.
+    first = max(0, -(((out - 1) * stride - before) // dilation))
+    last = max(first, min(size, (n - 1 + before) // dilation + 1))
+    return (
+        slice(first, last),
+        last - first,
+        stride if out > 1 else min(stride, n),  # one window needs none
+        dilation if last - first > 1 else 1,
+        before - first * dilation,
+    )
 
 
 def _negative(numbers: Sequence[int]) -> tuple[int, ...]:
@@ -123,11 +163,9 @@ def _correlate(
 ) -> None:  # fmt: skip
     n, *sizes = source.shape
     shape, out_shape = tuple(sizes), out.shape[1:]
-    if not n * math.prod(counts):
-        return
     if taps == (1, 1, 1) and step == (1, 1, 1) == out_step and counts == shape[:3] and origin == (0, 0, 0):
         # Every pixel by itself: the image may as well be one row, cut where tiles fit.
-        row = _row_length(n * math.prod(counts))
+        row = max(counts[2], _row_length(n * math.prod(counts)))
         counts = (1, n * math.prod(counts) // row, row)
         n, shape, out_shape = 1, (*counts, shape[3]), (*counts, out_shape[3])
     panels = _panels(kernel)
@@ -165,15 +203,14 @@ def _by_phases(
     phases = [_phases(*dimension) for dimension in dimensions]
     if any(not taps for dimension in phases for _, taps, *_ in dimension):
         out[..., out_channels[0] : sum(out_channels)] = 0  # cells that no window reaches
-    for phase in itertools.product(*phases):
+    for phase in itertools.product(*([p for p in dimension if p[1]] for dimension in phases)):
         start, taps, origin, spacing, counts = zip(*phase, strict=True)
-        if all(taps) and all(counts):
-            chosen = kernel[np.ix_(*taps)]
-            matrix = chosen.swapaxes(3, 4).reshape(-1, chosen.shape[3])
-            _correlate(
-                g, g_channels, matrix, out, out_channels, chosen.shape[:3],
-                counts, origin, (1, 1, 1), spacing, start, at.strides,
-            )  # fmt: skip
+        chosen = kernel[np.ix_(*taps)]
+        matrix = chosen.swapaxes(3, 4).reshape(-1, chosen.shape[3])
+        _correlate(
+            g, g_channels, matrix, out, out_channels, chosen.shape[:3],
+            counts, origin, (1, 1, 1), spacing, start, at.strides,
+        )  # fmt: skip
 
 
 def _phases(n: int, size: int, stride: int, dilation: int, before: int) -> list[tuple[int, list[int], int, int, int]]:
@@ -198,8 +235,6 @@ def _scatter(
     g: Array, g_channels: tuple[int, int], kernel: Array, out: Array, out_channels: tuple[int, int], at: Windows
 ) -> None:
     n, *g_shape = g.shape
-    if not n * math.prod(out.shape[1:4]):
-        return
     depth = kernel.shape[0]
     # (KD, KH, KW, C, O) -> for each depth tap (O, KH * KW * C) in panels
     matrices = kernel.reshape(depth, -1, kernel.shape[4]).swapaxes(1, 2)
@@ -208,7 +243,7 @@ def _scatter(
     threads.run(
         correlation.scatter, n * out.shape[1] * -(-out.shape[2] // rows), g.reshape(-1), tuple(g_shape), g_channels,
         panels.reshape(-1), panels.shape[3], out.reshape(-1), out.shape[1:], out_channels,
-        at.size, _negative(at.before), at.strides, at.dilation, rows, _height(g_shape[2]) if g_shape[2] else 1,
+        at.size, _negative(at.before), at.strides, at.dilation, rows, _height(g_shape[2]),
         scratch=((g_shape[2] * panels.shape[1] * panels.shape[3], g.dtype), (1, np.intp)),
         parallel=n * math.prod(g_shape[:3]) * kernel.size > _SMALL,
     )  # fmt: skip
@@ -221,8 +256,6 @@ def _filter_gradient(
     _, *g_shape = g.shape
     wide = width(x.itemsize)
     columns = -(-g_channels[1] // wide) * wide
-    if not n * math.prod(g_shape[:3]):
-        return np.zeros((*taps, channels[1], g_channels[1]), x.dtype)
     row_bytes = (
         taps[0] * at.strides[1] * ((g_shape[2] - 1) * at.strides[2] + taps[2]) * channels[1] + g_shape[2] * columns
     ) * x.itemsize
