@@ -7,7 +7,8 @@ import io
 import numpy as np
 import pytest
 
-from tapegrad.train.extras import MissingExtraError, require
+from tapegrad.errors import MissingExtraError
+from tapegrad.train.extras import require
 
 pytest.importorskip("rich")
 pytest.importorskip("matplotlib")

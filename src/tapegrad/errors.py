@@ -7,7 +7,8 @@
     ├── BackwardError       (RuntimeError)        a backward pass that cannot run
     ├── RuleError           (RuntimeError)        a gradient rule that broke its contract
     ├── NaNError            (FloatingPointError)  what `detect_nan()` found
-    └── DataError           (ValueError)          a data file that is missing, cut short or not what it says
+    ├── DataError           (ValueError)          a data file that is missing, cut short or not what it says
+    └── MissingExtraError   (ImportError)         an optional package that is not installed
 
 Each message says what was expected, what came, and what to do.
 """
@@ -17,6 +18,7 @@ __all__ = [
     "DTypeError",
     "DataError",
     "LostGradientError",
+    "MissingExtraError",
     "NaNError",
     "RuleError",
     "ShapeError",
@@ -57,3 +59,7 @@ class NaNError(TapegradError, FloatingPointError):
 
 class DataError(TapegradError, ValueError):
     """A data file is missing, cut short, or not what its header promises."""
+
+
+class MissingExtraError(TapegradError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from ..errors import TapegradError
-
-
-class MissingExtraError(TapegradError, ImportError):
-    """An optional package is not installed; the message names the extra that brings it."""
+from ..errors import MissingExtraError
 
 
 def require(*packages: str, extra: str) -> None:
