@@ -309,11 +309,14 @@ def collect(roots: Sequence[Entry], targets: Sequence[Entry] = ()) -> tuple[list
     return order, gradients
 
 
-def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bool, release: bool) -> None:
+def propagate(
+    order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bool, release: bool, fixed: bool = False
+) -> None:
     """Carry the gradients that `gradients` starts with through `order`, adding up where paths meet.
 
-    `create` records the rules, for a gradient of the gradient; `release` drops what the rules needed. Raises
-    BackwardError, before anything is done, where an earlier pass dropped it.
+    `create` records the rules, for a gradient of the gradient, and with `fixed` only how the result depends on the
+    gradients at the start; `release` drops what the rules needed. Raises BackwardError, before anything is done, where
+    an earlier pass dropped it.
     """
     for entry in order:
         if entry.saved is None:
@@ -324,6 +327,7 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
     owned: set[Entry] = set()  # whose gradient is an array made here, that may be added to in place
     op: Op | None = None
     index = 0
+    linked = create and not fixed
     recorded_outside = mode.recording
     if create and not recorded_outside:
         mode.set(True, observers)
@@ -345,7 +349,7 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
             saved = entry.saved
             if saved is None:  # another thread was quicker
                 raise _released(entry)
-            if create:
+            if linked:
                 saved = _recordable(entry, saved)
             params = entry.params
             rules = op.rules
@@ -368,7 +372,11 @@ def propagate(order: Sequence[Entry], gradients: dict[Entry, Any], *, create: bo
                 else:
                     rule, place = rules[index]  # type: ignore[misc]  # only arguments with a rule have a parent
                     d = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, params)
-                if d.shape != parent.shape or d.dtype is not parent.dtype:
+                try:
+                    fits = d.shape == parent.shape and d.dtype is parent.dtype
+                except AttributeError:  # no array at all
+                    fits = False
+                if not fits:
                     d = _fit(op, d, parent)
                 if have is None:
                     gradients[parent] = d

@@ -109,8 +109,8 @@ def primitive(
         function,
         is_ufunc if broadcasts is None else broadcasts,
     )
-    places, defaults = _names(function, len(rules))
-    adapted = [_adapt(op.name, rule, places, defaults) for rule in rules]
+    places, defaults, parameters = _names(op.name, function, len(rules))
+    adapted = [_adapt(op.name, rule, places, defaults, parameters) for rule in rules]
     op.rules = tuple(rule for rule, _ in adapted)
     op.needs = tuple(need for _, need in adapted)
     simple = is_ufunc or isinstance(function, BuiltinFunctionType)  # gives an array and takes no parameters
@@ -144,7 +144,7 @@ def variadic(
         op = ops.get(count)
         if op is None:
             op = ops[count] = Op(name, function, broadcasts)
-            adapted = [_adapt(name, rule, {"out": 0}, {}, index=i, count=count) for i in range(count)]
+            adapted = [_adapt(name, rule, {"out": 0}, {}, None, index=i, count=count) for i in range(count)]
             op.rules = tuple(rule for rule, _ in adapted)
             op.needs = tuple(need for _, need in adapted)
         return op
@@ -169,15 +169,28 @@ def constant(function: Callable[..., Any], *, name: str | None = None) -> Record
 FULL = -1
 
 
-def _names(function: Callable[..., Any], count: int) -> tuple[dict[str, int], dict[str, Any]]:
-    """The names by which rules may ask for arguments, with their places in `saved`; and parameters' defaults."""
-    names, defaults = ["x", "y", "z"], {}
+_STAR, _STARS = 4, 8  # what `co_flags` of a function with *args and with **kwargs has
+
+
+def _names(
+    op_name: str, function: Callable[..., Any], count: int
+) -> tuple[dict[str, int], dict[str, Any], set[str] | None]:
+    """The names by which rules may ask for arguments, with their places in `saved`; and for parameters.
+
+    These come as their defaults, and as all of their names, None where the function does not tell them.
+    """
+    names: list[str] = ["x", "y", "z"]
+    defaults: dict[str, Any] = {}
+    parameters: set[str] | None = set() if isinstance(function, np.ufunc) else None
     if isinstance(function, FunctionType):
         code = function.__code__
         names = list(code.co_varnames[: code.co_argcount])
-        given = function.__defaults__ or ()
-        defaults = dict(zip(names[len(names) - len(given) :], given, strict=True)) | (function.__kwdefaults__ or {})
-    return {"out": 0} | {name: place for place, name in enumerate(names[:count], 1)}, defaults
+        if count > len(names) and not code.co_flags & _STAR:
+            raise RuleError(f"{op_name}: got {count} rules, but its function takes {len(names)} arguments by position")
+        defaults = _defaults(function)
+        if not code.co_flags & _STARS:
+            parameters = set(_parameters(function)[count:])
+    return {"out": 0} | {name: place for place, name in enumerate(names[:count], 1)}, defaults, parameters
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:
@@ -187,11 +200,21 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters that may be left out, with what they are then."""
+    if not isinstance(function, FunctionType):
+        return {}
+    code = function.__code__
+    names, given = code.co_varnames[: code.co_argcount], function.__defaults__ or ()
+    return dict(zip(names[len(names) - len(given) :], given, strict=True)) | (function.__kwdefaults__ or {})
+
+
 def _adapt(
     op_name: str,
     rule: Callable[..., Any] | None,
     places: dict[str, int],
     defaults: dict[str, Any],
+    parameters: set[str] | None,
     index: int | None = None,
     count: int = 0,
 ) -> tuple[tuple[Callable[..., Any], int] | None, frozenset[int]]:
@@ -201,6 +224,14 @@ def _adapt(
     wanted = _parameters(rule)
     if wanted[:1] != ["g"]:
         raise RuleError(f"{op_name}: a rule's first parameter is g, the incoming gradient; this one takes {wanted}")
+    if parameters is not None:
+        known = {"g", "shape", *places, *parameters}
+        strange = [name for name in wanted[: len(wanted) - len(_defaults(rule))] if name not in known]
+        if strange:
+            raise RuleError(
+                f"{op_name}: a rule asks for {', '.join(strange)}, which there is not; it may ask for "
+                f"{', '.join([*places, 'shape', *sorted(parameters)])}"
+            )
     match wanted[1:]:
         case []:
             return (lambda g, saved, shape, params: rule(g), FULL), frozenset()
@@ -286,6 +317,8 @@ def run(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
             if mode.usual:
                 return _record(op, arguments, params)
             return _unusual(op, arguments, params)
+    if any(isinstance(value, Tensor) for value in params.values()):
+        raise TypeError(f"{op.name}: takes its {len(op.rules)} arrays by position, and got a Tensor by keyword")
     return op.function(*arguments, **params)
 
 
@@ -466,6 +499,11 @@ def _positional(op: Op, raw: Sequence[Any]) -> dict[str, Any]:
 def _as_array(op: Op, value: Any) -> Any:
     if isinstance(value, bool | int | float):
         return np.asarray(value)
+    if isinstance(value, Tensor):
+        raise TypeError(
+            f"{op.name}: its function computed a Tensor, because it got one by keyword, or uses one from outside; "
+            f"its {len(op.rules)} arrays are passed by position, and what has no rule as t.detach().numpy()"
+        )
     raise RuleError(
         f"{op.name}: an op's function gives one array, and this one gave {type(value).__name__}; "
         "make one op of each result"
