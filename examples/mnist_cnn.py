@@ -46,6 +46,6 @@ def small_network() -> nn.Module:
 
 
 if __name__ == "__main__":
-    mnist = Plan(network, epochs=2, batch=64, rate=0.001, goal=0.99)
+    mnist = Plan(network, epochs=2, batch=128, rate=0.002, goal=0.99)
     digits = Plan(small_network, epochs=20, batch=32, rate=0.003, goal=0.97)
     sys.exit(main(__doc__, mnist, digits))

@@ -116,7 +116,7 @@ def test_every_layer_has_a_case():
     assert {case["layer"] for case in GOLDEN.cases} == layers - plain
 
 
-# Finite differences, to the second order -----------------------------------------------------------
+# Finite differences, to the second order, and to the third where rules are made of each other ------
 
 DIFFERENTIATED = {
     "conv2d": (lambda: nn.Conv2d(2, 4, 3, stride=2, padding=1, groups=2), (2, 4, 5, 2)),
@@ -145,7 +145,7 @@ def test_gradients_are_those_of_finite_differences(name):
             setattr(layer, n, parameter)
         return layer(x)
 
-    check_gradients(function, normal(*shape), *values)
+    check_gradients(function, normal(*shape), *values, order=3 if "norm" in name else 2)
 
 
 # What a new layer starts with ----------------------------------------------------------------------
@@ -301,6 +301,16 @@ def test_batch_norm_in_use_sees_each_example_by_itself():
     layer.eval()
     np.testing.assert_array_equal(layer(x).numpy()[2:3], layer(x[2:3]).numpy())
     assert layer(x[:1, :1]).shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.BatchNorm(8), nn.GroupNorm(2, 8), nn.LayerNorm(8)], ids=lambda v: type(v).__name__
+)
+def test_a_large_mean_costs_no_more_digits_than_single_precision_has(layer):
+    x = (1000 + normal(50, 20, 8)).astype(np.float32)
+    double = copy.deepcopy(layer)
+    double.weight, double.bias = tg.ones(8, np.float64), tg.zeros(8, np.float64)
+    np.testing.assert_allclose(layer(x).numpy(), double(x.astype(np.float64)).numpy(), atol=2e-3)
 
 
 def test_batch_norm_without_momentum_averages_all_batches():

@@ -11,32 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._tape import no_grad
 from ..errors import ShapeError
 from ..ops._windows import per_dimension
 from ..ops.elementwise import sqrt
-from ..ops.reduction import mean
-from ..ops.shape import broadcast_to, reshape
+from ..ops.shape import reshape
 from ..tensor import ones, zeros
+from ._standardize import scale, standardize
 from .module import Module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import DTypeLike
 
     from .._tape import Tensor
-
-
-def _standardized(x: Any, average: Callable[[Any], Any], eps: float) -> tuple[Any, Any, Any]:
-    """`x` less its mean and over the root of its variance plus `eps`; the mean; the variance.
-
-    `average` gives the mean of what shares one, in a shape that broadcasts with `x`.
-    """
-    centre = average(x)
-    centred = x - centre
-    variance = average(centred * centred)
-    return centred * (1 / sqrt(variance + eps)), centre, variance
 
 
 class _Normalization(Module):
@@ -51,8 +39,17 @@ class _Normalization(Module):
         self.weight = ones(shape, dtype, requires_grad=True) if learned else None
         self.bias = zeros(shape, dtype, requires_grad=True) if learned else None
 
+    def _normalized(self, x: Any, shape: tuple[int, ...], groups: int) -> tuple[Any, Any, Any]:
+        """`x`, seen as (N, S, C) = `shape` with its channels in `groups`, standardised, scaled; means and variances."""
+        y, centre, variance = standardize(reshape(x, shape), groups, self.eps)
+        return self._scaled(reshape(y, np.shape(x))), centre, variance
+
     def _scaled(self, x: Any) -> Any:
-        return x if self.weight is None or self.bias is None else x * self.weight + self.bias
+        if self.weight is None or self.bias is None:
+            return x
+        size = self.weight.size
+        rows = reshape(x, (math.prod(np.shape(x)) // size, size))
+        return reshape(scale(rows, reshape(self.weight, size), reshape(self.bias, size)), np.shape(x))
 
 
 class BatchNorm(_Normalization):
@@ -104,15 +101,13 @@ class BatchNorm(_Normalization):
                 f"BatchNorm: expected at least two numbers a channel to take a variance of, got shape {shape}; "
                 "train on larger batches, or call eval() to use the model"
             )
-        rows = reshape(x, (count, self.num_features))
-        rows, centre, variance = _standardized(rows, lambda rows: mean(rows, 0), self.eps)
+        y, centre, variance = self._normalized(x, (1, count, self.num_features), self.num_features)
         if self.track_running_stats:
-            self._track(centre, variance * (count / (count - 1)))
-        return reshape(self._scaled(rows), shape)
+            self._track(reshape(centre, -1), reshape(variance, -1) * (count / (count - 1)))
+        return y
 
-    @no_grad()
     def _track(self, centre: Any, variance: Any) -> None:
-        """Move the running statistics. They get new arrays, and nothing of it is recorded."""
+        """Move the running statistics: they get new arrays, of numbers that were not recorded."""
         self.num_batches_tracked.assign_(self.num_batches_tracked + 1)
         new = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean.assign_(self.running_mean * (1 - new) + centre * new)
@@ -149,8 +144,8 @@ class LayerNorm(_Normalization):
         count = len(self.normalized_shape)
         if np.shape(x)[-count:] != self.normalized_shape:
             raise ShapeError(f"LayerNorm: expected x to end in {self.normalized_shape}, got shape {np.shape(x)}")
-        last = tuple(range(-count, 0))
-        return self._scaled(_standardized(x, lambda x: mean(x, last, keepdims=True), self.eps)[0])
+        size = math.prod(self.normalized_shape)
+        return self._normalized(x, (math.prod(np.shape(x)[:-count]), size, 1), 1)[0]
 
     def extra_repr(self) -> str:
         more = "" if self.elementwise_affine else ", elementwise_affine=False"
@@ -183,17 +178,8 @@ class GroupNorm(_Normalization):
                 f"GroupNorm: expected x as (N, ..., {self.num_channels}), channels last, got shape {shape}; "
                 f"wrap the model in nn.ChannelsFirst if its data are (N, {self.num_channels}, ...)"
             )
-        places = reshape(x, (shape[0], math.prod(shape[1:-1]), self.num_channels))
-        return reshape(self._scaled(_standardized(places, self._average, self.eps)[0]), shape)
-
-    def _average(self, x: Any) -> Any:
-        """The mean of each example's groups, (N, 1, num_channels): each group's, repeated for its channels.
-
-        Groups are split only after the mean over the places, since arrays whose last dimension is short are slow.
-        """
-        groups = (len(x), 1, self.num_groups, self.num_channels // self.num_groups)
-        averages = mean(reshape(mean(x, 1), groups), -1, keepdims=True)
-        return reshape(broadcast_to(averages, groups), (len(x), 1, self.num_channels))
+        places = math.prod(shape[1:-1])
+        return self._normalized(x, (shape[0], places, self.num_channels), self.num_groups)[0]
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}{'' if self.affine else ', affine=False'}"
