@@ -101,7 +101,9 @@ def scalars_with_two_names(x):
 
 
 def norms(x):
-    return np.linalg.norm(x) + np.linalg.norm(x, axis=1), np.linalg.norm(x, 3, axis=0), np.linalg.norm(x, "fro")
+    # NumPy adds up in another order where no axis is named.
+    whole = np.linalg.norm(x), np.linalg.norm(x, "fro"), np.linalg.norm(x[0], 2), np.linalg.norm(x.ravel())
+    return whole, np.linalg.norm(x, axis=1), np.linalg.norm(x, "fro", (1, 0)), np.linalg.norm(x, 3, axis=0)
 
 
 def einsums(x, w):
@@ -177,7 +179,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
         (recurrent, ((3, 2), (2, 4), (4, 4))),
         (in_place, ((2, 3), (2, 3))),
         (scalars_with_two_names, ((2, 3),)),
-        (norms, ((2, 3),)),
+        (norms, ((5, 7),)),
         (einsums, ((2, 3), (2, 3))),
         (branches, ((2, 3),)),
         (joined, ((2, 3), (2, 3))),

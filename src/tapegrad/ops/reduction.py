@@ -239,10 +239,10 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
         if math.isinf(ord):
             return (max if ord > 0 else min)(_abs(x), axes[0], keepdims)
         if ord > 0:
-            return _norm(x, ord=ord, axis=axes[0], keepdims=keepdims)
+            return _norm(x, ord=ord, axis=axis, keepdims=keepdims)
     if len(axes) == 2:
         if ord == "fro":
-            return _norm(x, ord=2, axis=axes, keepdims=keepdims)
+            return _norm(x, ord=2, axis=axis, keepdims=keepdims)
         if ord in (1, -1, math.inf, -math.inf):
             inner, outer = axes if math.isfinite(ord) else axes[::-1]
             out = (max if ord > 0 else min)(sum(_abs(x), inner), outer - (outer > inner))
