@@ -61,6 +61,7 @@ class _Linearized:
     def __init__(
         self, name: str, function: Callable[..., Any], arguments: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
+        start = next_serial()
         leaves, self.rebuild_arguments = flatten(tuple(arguments))
         # A Number is how a Python number of an outer transform looks, so it counts as a number here, too.
         self.were_tensors = [isinstance(leaf, Tensor) and type(leaf) is not Number for leaf in leaves]
@@ -72,9 +73,10 @@ class _Linearized:
         roots = [y._entry for y in self.outputs if isinstance(y, Tensor) and y._entry is not None]
         self.order, self.reached = collect(roots, self.targets)
         self.depends = bool(self.order) or any(root in self.targets for root in roots)
-        # Whether the result, and so its gradient, depends on anything recorded outside this transform.
+        # Whether the result, and so its gradient, depends on anything recorded outside this transform, which is older.
         self.outside = mode.recording and (
-            UNWANTED in self.reached.values() or any(target.parents[0] is not None for target in self.targets)
+            any(entry.serial < start for entry in self.reached)
+            or any(target.parents[0] is not None for target in self.targets)
         )
 
     def value(self) -> Any:
@@ -97,7 +99,7 @@ class _Linearized:
                     g = wrap(np.float64(g._array), g._entry)
                 g = cotangent(root, g, create)
                 gradients[root] = g if gradients[root] is None else gradients[root] + g
-        propagate(self.order, gradients, create=create, release=release and not create)
+        propagate(self.order, gradients, create=create, release=release and not create, fixed=not self.outside)
         for target in self.targets:  # where the pass ends, so that it did not do this itself
             g = gradients[target]
             if g is not None:
@@ -170,17 +172,22 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
     """A function that gives `(function(...), its gradient)`, by the argument `argnums` or by several.
 
     `function` gives one number. Arguments may be containers of arrays, and then so is the gradient. Raises
-    ShapeError when the result is not one number, and DTypeError for an argument that is not floating-point.
+    TypeError or ShapeError when the result is not one number, and DTypeError for an argument that is not
+    floating-point.
     """
 
     @functools.wraps(function)
     def valued(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         at, answer = _of_some("grad", function, argnums, args, kwargs)
-        if len(at.outputs) != 1 or np.shape(at.outputs[0]) != ():
-            shapes = [np.shape(y) for y in at.outputs]
+        if not isinstance(at.result, Tensor | np.ndarray | np.generic | float | int):
+            raise TypeError(
+                f"grad: expected a function that gives one number, but it gave {type(at.result).__name__}; use "
+                "jacobian or vjp for the gradients of several results"
+            )
+        if np.shape(at.result) != ():
             raise ShapeError(
-                f"grad: expected a function that gives one number, but the result has shape "
-                f"{shapes[0] if len(shapes) == 1 else shapes}; reduce it (e.g. with sum), or use jacobian or vjp"
+                f"grad: expected a function that gives one number, but the result has shape {np.shape(at.result)}; "
+                "reduce it (e.g. with sum), or use jacobian or vjp"
             )
         if not at.depends:
             warnings.warn(
@@ -227,6 +234,7 @@ def jvp(function: Callable[..., Any], args: Sequence[Any], tangents: Sequence[An
 
     `tangents` has the structure and the shapes of `args`. A pullback is linear in its cotangent, so the product is
     the gradient of the pullback by it: two backward passes, and no second kind of rule.
+    Source: Townsend, A new trick for calculating Jacobian vector products, 2017.
     """
     if not isinstance(args, list | tuple) or not isinstance(tangents, list | tuple):
         raise TypeError("jvp: expected a tuple of arguments and one of tangents, e.g. jvp(f, (x,), (v,))")
@@ -252,12 +260,11 @@ def jvp(function: Callable[..., Any], args: Sequence[Any], tangents: Sequence[An
 
 
 def _zero(y: Any) -> Any:
-    """What to add to a leaf of a result to change nothing: of its type, shape and dtype."""
+    """The tangent of a leaf of a result that does not move: of its type, shape and dtype."""
     value = y._array if isinstance(y, Tensor) else y
-    if isinstance(value, float) and not isinstance(value, np.generic):
-        return 0.0
-    zeros = np.zeros(np.shape(value), np.asarray(value).dtype)
-    return zeros if isinstance(value, np.ndarray) else zeros[()]
+    if isinstance(value, np.ndarray):
+        return np.zeros(value.shape, value.dtype)
+    return type(value)(0) if isinstance(value, np.generic | float | int) else value
 
 
 def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
