@@ -8,6 +8,7 @@
     ├── RuleError           (RuntimeError)        a gradient rule that broke its contract
     ├── NaNError            (FloatingPointError)  what `detect_nan()` found
     ├── DataError           (ValueError)          a data file that is missing, cut short or not what it says
+    ├── KinkError           (ValueError)          a point where finite differences tell no derivative
     └── MissingExtraError   (ImportError)         an optional package that is not installed
 
 Each message says what was expected, what came, and what to do.
@@ -17,6 +18,7 @@ __all__ = [
     "BackwardError",
     "DTypeError",
     "DataError",
+    "KinkError",
     "LostGradientError",
     "MissingExtraError",
     "NaNError",
@@ -59,6 +61,13 @@ class NaNError(TapegradError, FloatingPointError):
 
 class DataError(TapegradError, ValueError):
     """A data file is missing, cut short, or not what its header promises."""
+
+
+class KinkError(TapegradError, ValueError):
+    """A point where finite differences cannot tell the derivative: a kink, a jump, or a bend too sharp for the step.
+
+    A property test may skip such a point: `except KinkError: hypothesis.reject()`.
+    """
 
 
 class MissingExtraError(TapegradError, ImportError):

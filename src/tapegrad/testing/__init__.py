@@ -13,7 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .gradients import KinkError, check_gradients
+from ..errors import KinkError
+from .gradients import check_gradients
 
 if TYPE_CHECKING:
     from . import strategies

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._pytree import flatten
 from .._tape import Tensor, no_grad, wrap
-from ..errors import DTypeError, TapegradError
+from ..errors import DTypeError, KinkError
 from ..transforms import vjp
 
 if TYPE_CHECKING:
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 
 SMALL = 64  # up to so many elements, every one is checked by itself; beyond, a few random combinations
 COMBINATIONS = 8
-
-
-class KinkError(TapegradError, ValueError):
-    """A point where finite differences cannot tell the derivative: a kink, a jump, or a bend too sharp for the step.
-
-    A property test may skip such a point: `except KinkError: hypothesis.reject()`.
-    """
 
 
 class _Direction(NamedTuple):

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import MissingExtraError
+
 try:
     from hypothesis import strategies as st
     from hypothesis.extra import numpy as nps
 except ImportError as error:  # pragma: no cover - the tests of this run in another process
-    raise ImportError(
-        "tapegrad.testing.strategies needs Hypothesis, which is not installed: pip install hypothesis"
+    raise MissingExtraError(
+        "tapegrad.testing.strategies needs Hypothesis, which is not installed; run: pip install hypothesis"
     ) from error
 
 if TYPE_CHECKING:
