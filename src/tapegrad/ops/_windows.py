@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,11 +36,14 @@ def windows(
 
     `padding` is "SAME" (as many windows as strides fit into the input, padded as TensorFlow does, the odd cell at
     the end), "VALID" (none), or explicit: a number, or a pair (before, after) for each dimension. Raises ShapeError
-    when a window is larger than the padded input, and ValueError for other paddings, strides and dilations.
+    when a window has no cells or is larger than the padded input, and ValueError for any other padding, strides or
+    dilation.
     """
     ndim = len(sizes)
     strides = per_dimension(name, "strides", strides, ndim)
     dilation = per_dimension(name, "dilation", dilation, ndim)
+    if min(size) < 1:
+        raise ShapeError(f"{name}: a window needs at least one cell, got windows of {tuple(size)}")
     spans = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
     if padding == "SAME":
         total = [
@@ -72,9 +76,10 @@ def windows(
 
 def per_dimension(name: str, what: str, value: Any, ndim: int) -> tuple[int, ...]:
     """`value`, a number for all dimensions or one for each, as `ndim` positive integers."""
-    values = (value,) * ndim if isinstance(value, int | np.integer) else tuple(value)
+    values = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,) * ndim
     if len(values) != ndim or not all(isinstance(v, int | np.integer) and v >= 1 for v in values):
-        raise ValueError(f"{name}: {what} must be a positive integer, or {ndim} of them, got {value!r}")
+        several = f", or {ndim} of them" if ndim > 1 else ""
+        raise ValueError(f"{name}: {what} must be a positive integer{several}, got {value!r}")
     return tuple(int(v) for v in values)
 
 
@@ -82,7 +87,7 @@ def _explicit(name: str, padding: Any, ndim: int) -> list[tuple[int, int]]:
     if isinstance(padding, int | np.integer):
         padding = [(padding, padding)] * ndim
     try:
-        pairs = [(int(before), int(after)) for before, after in padding]
+        pairs = [(operator.index(before), operator.index(after)) for before, after in padding]
     except (TypeError, ValueError):
         pairs = []
     if len(pairs) != ndim or any(p < 0 for pair in pairs for p in pair):

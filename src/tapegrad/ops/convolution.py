@@ -41,10 +41,11 @@ def _kernels(dtype: np.dtype[Any]) -> ModuleType:
     return plain
 
 
-def _ready(x: Any, dtype: np.dtype[Any]) -> Any:
-    """`x` as the kernels want it: C-contiguous, of the common dtype, and of one type for them, writeable or not."""
-    x = np.ascontiguousarray(x, dtype)
-    return x if x.flags.writeable else np.asarray(_Unlocked(x))
+def _ready(*arrays: Any) -> list[Any]:
+    """Arrays as the kernels want them: C-contiguous, of the common dtype, and of one type for numba."""
+    dtype = np.result_type(*arrays).newbyteorder("=")
+    ready = (np.require(a, dtype, ("C", "ALIGNED", "ENSUREARRAY")) for a in arrays)
+    return [a if a.flags.writeable else np.asarray(_Unlocked(a)) for a in ready]
 
 
 class _Unlocked:
@@ -64,24 +65,21 @@ def _deep(x: Any, front: int) -> Any:
 
 
 def _convolve_raw(x: Any, filters: Any, *, at: Windows, groups: int) -> Any:
-    dtype = np.result_type(x, filters)
-    x, filters = _ready(x, dtype), _ready(filters, dtype)
-    y = _kernels(dtype).forward(_deep(x, 1), _deep(filters, 0), at, groups)
+    x, filters = _ready(x, filters)
+    y = _kernels(x.dtype).forward(_deep(x, 1), _deep(filters, 0), at, groups)
     return y.reshape(len(x), *at.out[5 - x.ndim :], y.shape[-1])
 
 
 def _input_gradient_raw(y: Any, filters: Any, *, sizes: tuple[int, ...], at: Windows, groups: int) -> Any:
-    dtype = np.result_type(y, filters)
-    y, filters = _ready(y, dtype), _ready(filters, dtype)
+    y, filters = _ready(y, filters)
     deep = (1,) * (3 - len(sizes)) + sizes
-    x = _kernels(dtype).input_gradient(_deep(y, 1), _deep(filters, 0), deep, at, groups)
+    x = _kernels(y.dtype).input_gradient(_deep(y, 1), _deep(filters, 0), deep, at, groups)
     return x.reshape(len(y), *sizes, x.shape[-1])
 
 
 def _filter_gradient_raw(x: Any, y: Any, *, at: Windows, groups: int) -> Any:
-    dtype = np.result_type(x, y)
-    x, y = _ready(x, dtype), _ready(y, dtype)
-    filters = _kernels(dtype).filter_gradient(_deep(x, 1), _deep(y, 1), at.size, at, groups)
+    x, y = _ready(x, y)
+    filters = _kernels(x.dtype).filter_gradient(_deep(x, 1), _deep(y, 1), at.size, at, groups)
     return filters.reshape(*at.size[5 - x.ndim :], *filters.shape[3:])
 
 
@@ -193,7 +191,11 @@ def _conv_transpose(
                 (n - 1) * s + span - before - after if n else 0
                 for n, s, span, before, after in zip(sizes, strides, spans, free.before, free.after, strict=True)
             ]
-    output_size = per_dimension(name, "output_size", [max(int(n), 1) for n in output_size], ndim)
+        output_size = tuple(output_size)
+        if any(out < 1 <= n for n, out in zip(sizes, output_size, strict=True)):
+            raise ShapeError(f"{name}: padding {padding!r} would leave an output of {output_size} (x {x.shape})")
+    else:
+        output_size = per_dimension(name, "output_size", output_size, ndim)
     at = windows(name, output_size, filters.shape[:-2], strides, padding, dilation)
     if at.out != sizes:
         raise ShapeError(
