@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import naive_convolution as naive
+import naive_pooling
 import numpy as np
 
 import tapegrad as tg
@@ -1294,9 +1295,53 @@ CONVOLUTIONS = [
     ),
 ]
 
+WINDOWS = [
+    sample(image(1, 4, 4, 2), 2),
+    sample(image(2, 5, 4, 1), 3, 2, "SAME"),
+    sample(image(1, 4, 5, 2), (2, 3), strides=(1, 2)),
+    sample(image(1, 3, 3, 2), 2, strides=1, padding=((0, 1), (1, 0))),
+    sample(image(1, 5, 2), 3, 1, "SAME"),
+    sample(image(1, 3, 2, 3, 1), 2, strides=1),
+    sample(image(2, 1, 1, 3), 1),
+    sample(np.zeros((0, 4, 4, 2)), 2),
+    sample(np.zeros((1, 4, 4, 2)), 2, smooth=False),
+    sample(SPECIAL[:20].reshape(1, 4, 5, 1), 2, 1, smooth=False),
+]
+POOLINGS = [
+    row(
+        "max_pool",
+        naive_pooling.max_pool,
+        WINDOWS,
+        bad(ShapeError, "max_pool: expected x with one to three spatial dimensions", x23, 2),
+        bad(ShapeError, "max_pool: a window spans (5, 5) cells, but the input has (4, 4)", image(1, 4, 4, 2), 5),
+        numpy=False,
+    ),
+    row(
+        "avg_pool",
+        naive_pooling.avg_pool,
+        WINDOWS,
+        bad(ShapeError, "avg_pool: some windows lie in the padding alone", image(1, 4, 4, 2), 2, padding=2),
+        numpy=False,
+    ),
+    row(
+        "global_max_pool",
+        lambda x: naive_pooling.max_pool(x, x.shape[1:-1]).reshape(len(x), x.shape[-1]),
+        [sample(image(2, 3, 4, 2)), sample(image(1, 5, 3)), sample(np.zeros((0, 2, 3, 2)))],
+        bad(ShapeError, "global_max_pool: expected at least one cell in each image", np.zeros((2, 0, 3, 1))),
+        numpy=False,
+    ),
+    row(
+        "global_avg_pool",
+        lambda x: naive_pooling.avg_pool(x, x.shape[1:-1]).reshape(len(x), x.shape[-1]),
+        [sample(image(2, 3, 4, 2)), sample(image(1, 5, 3)), sample(np.zeros((2, 2, 3, 0)))],
+        bad(ShapeError, "global_avg_pool: expected x with one to three spatial dimensions", x23),
+        numpy=False,
+    ),
+]
+
 ROWS = [
     *ARITHMETIC, *EXPONENTIAL, *TRIGONOMETRIC, *BOUNDS, *ROUNDING, *BITS, *REDUCTIONS, *PRODUCTS, *SHAPES, *INDEXING,
-    *ACTIVATIONS, *LOSSES, *CONVOLUTIONS,
+    *ACTIVATIONS, *LOSSES, *CONVOLUTIONS, *POOLINGS,
 ]  # fmt: skip
 
 # What can be spelled, but has no name of its own in `tapegrad`: Python's operators, indexing, more names of NumPy's.
@@ -1317,4 +1362,7 @@ OTHERS = [
     row("column_stack", np.column_stack, [sample([x3, x32, x3]), sample([x32, x3])], call=np.column_stack),
     row("atleast_1d", np.atleast_1d, [sample(grid()), sample(x3), sample(grid(), x23)], call=np.atleast_1d),
     row("atleast_2d", np.atleast_2d, [sample(grid()), sample(x3), sample(x23, x3)], call=np.atleast_2d),
+    row("max_pool's derivative", lambda x, z: naive_pooling.at_maxima(z, x, 2),
+        [sample(image(1, 4, 4, 2), grid(1, 4, 4, 2)), sample(np.zeros((0, 4, 4, 2)), np.zeros((0, 4, 4, 2)))],
+        call=lambda x, z: tg.jvp(lambda x: tg.max_pool(x, 2), (x,), (z,))[1]),
 ]  # fmt: skip

@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import CONVOLUTIONS, OTHERS, ROWS, Row, Sample, arrays_of, check_sample, is_array, leaves, with_arrays
+from op_table import (
+    CONVOLUTIONS,
+    OTHERS,
+    POOLINGS,
+    ROWS,
+    Row,
+    Sample,
+    arrays_of,
+    check_sample,
+    is_array,
+    leaves,
+    with_arrays,
+)
 
 import tapegrad as tg
 from tapegrad import Tensor
@@ -16,7 +28,7 @@ from tapegrad.errors import BackwardError
 
 EVERY = [*ROWS, *OTHERS]
 REFUSE_0D = {"matmul", "vecdot", "matrix_transpose", "swapaxes", "moveaxis", "unstack", "split", "array_split"} | {
-    row.name for row in CONVOLUTIONS
+    row.name for row in [*CONVOLUTIONS, *POOLINGS]
 }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import threads
 from .jit import compiled, inlined
+from .memory import clear
 from .vectors import BYTES, add, below, choose, divide, everywhere, exceeds, load, reaches, spread, store
 
 if TYPE_CHECKING:
@@ -30,39 +31,39 @@ _BANDS = 64  # how many jobs are enough for any number of threads that is likely
 def max_pool(x: Array, at: Windows) -> Array:
     """The largest element of each window."""
     y = np.empty((len(x), *at.out, x.shape[-1]), x.dtype)
-    _by_windows(_max_pool, at, x.shape, y, x)
+    _run_by_rows(_max_pool, at, x.shape, y, x)
     return y
 
 
 def at_maxima(z: Array, x: Array, maxima: Array, at: Windows) -> Array:
     """The elements of `z` at the places of the first `maxima` of `x`."""
     y = np.empty(maxima.shape, x.dtype)
-    _by_windows(_at_maxima, at, x.shape, y, z, x, maxima)
+    _run_by_rows(_at_maxima, at, x.shape, y, z, x, maxima)
     return y
 
 
 def to_maxima(y: Array, x: Array, maxima: Array, at: Windows) -> Array:
     """The transpose of `at_maxima`: `y` added up at the places of the first `maxima` of `x`."""
     z = np.empty(x.shape, x.dtype)
-    _by_bands(_to_maxima, at, z, y, x, maxima)
+    _run_by_bands(_to_maxima, at, z, y, x, maxima)
     return z
 
 
 def avg_pool(x: Array, at: Windows) -> Array:
     """The mean of the cells of each window that exist."""
     y = np.empty((len(x), *at.out, x.shape[-1]), x.dtype)
-    _by_windows(_avg_pool, at, x.shape, y, x)
+    _run_by_rows(_avg_pool, at, x.shape, y, x)
     return y
 
 
-def avg_pool_transpose(y: Array, sizes: Sequence[int], at: Windows) -> Array:
+def avg_pool_gradient(y: Array, sizes: Sequence[int], at: Windows) -> Array:
     """The transpose of `avg_pool`: `y`, divided by how many cells its window has, added to each of them."""
     x = np.empty((len(y), *sizes, y.shape[-1]), y.dtype)
-    _by_bands(_avg_pool_transpose, at, x, y)
+    _run_by_bands(_avg_pool_gradient, at, x, y)
     return x
 
 
-def _by_windows(kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array) -> None:
+def _run_by_rows(kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array) -> None:
     """Run a kernel whose jobs are the outermost rows of windows, and which fills `out`, that of the windows."""
     jobs = shape[0] * at.out[0]
     parallel = inputs[0].size > _SMALL
@@ -70,7 +71,7 @@ def _by_windows(kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...],
     threads.run(kernel, jobs, out.reshape(-1), *flat, shape[1:], *_geometry(at, shape), parallel=parallel)
 
 
-def _by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Array) -> None:
+def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Array) -> None:
     """Run a kernel whose jobs are bands of rows of `out`, which has the shape of the input."""
     if not out.size:
         return
@@ -87,8 +88,8 @@ def _by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Arra
 def _geometry(at: Windows, shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """How many windows, their strides, padding and sizes, as small as they can be without changing a window.
 
-    No stride and no size needs to be larger than what is left of the input behind the padding; so nothing that
-    a kernel computes from them can overflow.
+    No stride and no size needs to be larger than the input and the padding before it, which are below 2**62: nothing
+    that a kernel computes from them can overflow.
     """
     room = [max(n + before, 1) for n, before in zip(shape[1:-1], at.before, strict=True)]
     strides = tuple(map(min, at.strides, room))
@@ -101,25 +102,80 @@ def _read(array: Array) -> Array:
 
     numba would take arrays that differ in any of these for different types, and compile every kernel again.
     """
-    flat = np.require(array, None, "CAE").reshape(-1)
+    flat = np.require(array, None, ("C", "ALIGNED")).reshape(-1)
     flat.flags.writeable = False
     return flat
 
 
 # --------------------------------------------------------------------------------------------------
-# In compiled code all arrays are flat. `size` is the shape of the input, (A, B, D, C); of the windows, `counts` tells
+# In compiled code all arrays are flat. `size` is the shape of an image, (A, B, D, C); of the windows, `counts` tells
 # how many there are, `window` their size. Cells are given by their bounds, three pairs (first, behind the last).
+# What happens to one window and one vector of channels, at `place` in the input and at `w` among the windows, is a
+# function of its own, which the two loops over windows are handed.
 
 
 @inlined
 def _bounds(index, stride, before, window, size):
-    """The bounds of the cells that exist in a window."""
+    """The bounds of the cells of a window that exist."""
     start = index * stride - before
     return max(start, 0), min(start + window, size)
 
 
 @inlined
-def _first_maximum(x, place, size, cells, mask):
+def _by_rows(of_window, first, last, y, inputs, size, counts, strides, before, window):
+    """Write into `y` what `of_window` gives for each window; a job is a row of them."""
+    channels = size[3]
+    lanes = BYTES // y.itemsize
+    whole = channels - channels % lanes
+    rest = below(y, channels - whole)
+    for job in range(first, last):
+        image = job // counts[0] * size[0] * size[1] * size[2] * channels
+        w = job * counts[1] * counts[2] * channels
+        a = _bounds(job % counts[0], strides[0], before[0], window[0], size[0])
+        for j in range(counts[1]):
+            b = _bounds(j, strides[1], before[1], window[1], size[1])
+            for k in range(counts[2]):
+                cells = a, b, _bounds(k, strides[2], before[2], window[2], size[2])
+                for c in range(0, whole, lanes):
+                    store(y, w + c, of_window(inputs, image + c, w + c, size, cells, everywhere(y)), everywhere(y))
+                if whole < channels:
+                    store(y, w + whole, of_window(inputs, image + whole, w + whole, size, cells, rest), rest)
+                w += channels
+
+
+@inlined
+def _by_bands(from_window, first, last, x, inputs, size, counts, strides, before, window, bands):
+    """Let `from_window` add to the zeros of `x` what comes from each window; a job is a band of rows of an image."""
+    channels = size[3]
+    lanes = BYTES // x.itemsize
+    whole = channels - channels % lanes
+    rest = below(x, channels - whole)
+    row = size[1] * size[2] * channels
+    for job in range(first, last):
+        n = job // bands
+        low = job % bands * size[0] // bands
+        high = (job % bands + 1) * size[0] // bands
+        image = n * size[0] * row
+        clear(x, image + low * row, (high - low) * row)
+        start = max(0, (low + before[0] - window[0]) // strides[0] + 1)
+        end = min(counts[0], (high - 1 + before[0]) // strides[0] + 1)
+        for i in range(start, end):
+            w = (n * counts[0] + i) * counts[1] * counts[2] * channels
+            a = _bounds(i, strides[0], before[0], window[0], size[0])
+            for j in range(counts[1]):
+                b = _bounds(j, strides[1], before[1], window[1], size[1])
+                for k in range(counts[2]):
+                    cells = a, b, _bounds(k, strides[2], before[2], window[2], size[2])
+                    for c in range(0, whole, lanes):
+                        from_window(x, inputs, image + c, w + c, size, cells, low, high, everywhere(x))
+                    if whole < channels:
+                        from_window(x, inputs, image + whole, w + whole, size, cells, low, high, rest)
+                    w += channels
+
+
+@inlined
+def _largest(inputs, place, w, size, cells, mask):
+    (x,) = inputs
     (a0, a1), (b0, b1), (d0, d1) = cells
     largest = load(x, place + ((a0 * size[1] + b0) * size[2] + d0) * size[3], mask)
     for a in range(a0, a1):
@@ -131,9 +187,40 @@ def _first_maximum(x, place, size, cells, mask):
 
 
 @inlined
-def _mean(x, place, size, cells, mask):
+def _picked(inputs, place, w, size, cells, mask):
+    z, x, maxima = inputs
     (a0, a1), (b0, b1), (d0, d1) = cells
-    total = spread(x, -0.0)
+    largest = load(maxima, w, mask)
+    picked = spread(z, 0)
+    for a in range(a1 - 1, a0 - 1, -1):  # backwards, so that the first place is the last to be picked
+        for b in range(b1 - 1, b0 - 1, -1):
+            for d in range(d1 - 1, d0 - 1, -1):
+                cell = place + ((a * size[1] + b) * size[2] + d) * size[3]
+                picked = choose(reaches(load(x, cell, mask), largest), load(z, cell, mask), picked)
+    return picked
+
+
+@inlined
+def _put_back(z, inputs, place, w, size, cells, low, high, mask):
+    y, x, maxima = inputs
+    (a0, a1), (b0, b1), (d0, d1) = cells
+    largest = load(maxima, w, mask)
+    pending = load(y, w, mask)
+    for a in range(a0, min(a1, high)):
+        for b in range(b0, b1):
+            for d in range(d0, d1):
+                cell = place + ((a * size[1] + b) * size[2] + d) * size[3]
+                found = reaches(load(x, cell, mask), largest)
+                if a >= low:
+                    store(z, cell, add(load(z, cell, mask), choose(found, pending, spread(z, 0))), mask)
+                pending = choose(found, spread(z, 0), pending)
+
+
+@inlined
+def _mean(inputs, place, w, size, cells, mask):
+    (x,) = inputs
+    (a0, a1), (b0, b1), (d0, d1) = cells
+    total = spread(x, -0.0)  # which changes nothing, not even a sum of -0
     for a in range(a0, a1):
         for b in range(b0, b1):
             for d in range(d0, d1):
@@ -142,32 +229,37 @@ def _mean(x, place, size, cells, mask):
 
 
 @inlined
-def _fill(reduced, first, last, y, x, size, counts, strides, before, window):
-    """Write what `reduced` gives for each window of the rows `first` to `last` into `y`."""
-    channels = size[3]
-    lanes = BYTES // x.itemsize
-    whole = channels - channels % lanes
-    rest = below(x, channels - whole)
-    for job in range(first, last):
-        image = job // counts[0] * size[0] * size[1] * size[2] * channels
-        w = job * counts[1] * counts[2] * channels
-        a = _bounds(job % counts[0], strides[0], before[0], window[0], size[0])
-        for j in range(counts[1]):
-            b = _bounds(j, strides[1], before[1], window[1], size[1])
-            for k in range(counts[2]):
-                cells = a, b, _bounds(k, strides[2], before[2], window[2], size[2])
-                for c in range(0, whole, lanes):
-                    store(y, w + c, reduced(x, image + c, size, cells, everywhere(x)), everywhere(x))
-                if whole < channels:
-                    store(y, w + whole, reduced(x, image + whole, size, cells, rest), rest)
-                w += channels
+def _share_out(x, inputs, place, w, size, cells, low, high, mask):
+    (y,) = inputs
+    (a0, a1), (b0, b1), (d0, d1) = cells
+    share = divide(load(y, w, mask), spread(y, (a1 - a0) * (b1 - b0) * (d1 - d0)))
+    for a in range(max(a0, low), min(a1, high)):
+        for b in range(b0, b1):
+            for d in range(d0, d1):
+                cell = place + ((a * size[1] + b) * size[2] + d) * size[3]
+                store(x, cell, add(load(x, cell, mask), share), mask)
 
 
 @compiled
 def _max_pool(first, last, y, x, size, counts, strides, before, window):
-    _fill(_first_maximum, first, last, y, x, size, counts, strides, before, window)
+    _by_rows(_largest, first, last, y, (x,), size, counts, strides, before, window)
+
+
+@compiled
+def _at_maxima(first, last, y, z, x, maxima, size, counts, strides, before, window):
+    _by_rows(_picked, first, last, y, (z, x, maxima), size, counts, strides, before, window)
+
+
+@compiled
+def _to_maxima(first, last, z, y, x, maxima, size, counts, strides, before, window, bands):
+    _by_bands(_put_back, first, last, z, (y, x, maxima), size, counts, strides, before, window, bands)
 
 
 @compiled
 def _avg_pool(first, last, y, x, size, counts, strides, before, window):
-    _fill(_mean, first, last, y, x, size, counts, strides, before, window)
+    _by_rows(_mean, first, last, y, (x,), size, counts, strides, before, window)
+
+
+@compiled
+def _avg_pool_gradient(first, last, x, y, size, counts, strides, before, window, bands):
+    _by_bands(_share_out, first, last, x, (y,), size, counts, strides, before, window, bands)

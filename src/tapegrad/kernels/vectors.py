@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BYTES = 2 * LANES * 4  # two registers a vector: the loops around short ones would cost more than their work
 
 
-class Vector(types.Type):  # type: ignore[misc]
+class Vector(types.Type):
     """As many elements as `BYTES` hold."""
 
     def __init__(self, dtype: Any) -> None:
@@ -38,7 +38,7 @@ class Vector(types.Type):  # type: ignore[misc]
         super().__init__(f"Vector({dtype}, {self.lanes})")
 
 
-class Mask(types.Type):  # type: ignore[misc]
+class Mask(types.Type):
     """One truth value for each lane of a vector."""
 
     def __init__(self, lanes: int) -> None:
@@ -46,24 +46,24 @@ class Mask(types.Type):  # type: ignore[misc]
         super().__init__(f"Mask({lanes})")
 
 
-@register_model(Vector)  # type: ignore[untyped-decorator]
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         element = ir.FloatType() if kind.dtype.bitwidth == 32 else ir.DoubleType()
-        super().__init__(manager, kind, ir.VectorType(element, kind.lanes))
+        super().__init__(manager, kind, ir.VectorType(element, kind.lanes))  # type: ignore[no-untyped-call]
 
 
-@register_model(Mask)  # type: ignore[untyped-decorator]
-class _MaskModel(models.PrimitiveModel):  # type: ignore[misc]
+@register_model(Mask)
+class _MaskModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, ir.VectorType(ir.IntType(1), kind.lanes))
+        super().__init__(manager, kind, ir.VectorType(ir.IntType(1), kind.lanes))  # type: ignore[no-untyped-call]
 
 
 # --------------------------------------------------------------------------------------------------
 # Masks
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def everywhere(context: Any, array: Any) -> Any:
     """The mask of all lanes of a vector from `array`."""
     kind = Mask(Vector(array.dtype).lanes)
@@ -74,7 +74,7 @@ def everywhere(context: Any, array: Any) -> Any:
     return kind(array), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def below(context: Any, array: Any, count: Any) -> Any:
     """The mask of the first `count` lanes of a vector from `array`."""
     kind = Mask(Vector(array.dtype).lanes)
@@ -90,7 +90,7 @@ def below(context: Any, array: Any, count: Any) -> Any:
 # Between arrays and vectors
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def spread(context: Any, array: Any, number: Any) -> Any:
     """A vector for `array` with `number` in all lanes."""
     kind = Vector(array.dtype)
@@ -102,7 +102,7 @@ def spread(context: Any, array: Any, number: Any) -> Any:
     return kind(array, number), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load(context: Any, array: Any, place: Any, mask: Any) -> Any:
     """The elements of the contiguous `array` from `place` on, and 0 outside of the mask."""
     kind = Vector(array.dtype)
@@ -116,7 +116,7 @@ def load(context: Any, array: Any, place: Any, mask: Any) -> Any:
     return kind(array, types.intp, mask), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store(context: Any, array: Any, place: Any, vector: Any, mask: Any) -> Any:
     """Write `vector` into the contiguous `array` from `place` on, except outside of the mask."""
 
@@ -140,15 +140,17 @@ def _spread(builder: Any, element: Any, lanes: int) -> Any:
 
 def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[Any, Any]:
     """A pointer to the vector at `arguments[1]` of the array `arguments[0]`, and how far it is aligned at least."""
-    array = signature.args[0]
-    start = builder.gep(make_array(array)(context, builder, arguments[0]).data, [arguments[1]])
-    vector = context.get_value_type(Vector(array.dtype))
-    return builder.bitcast(start, vector.as_pointer()), ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8)
+    kind = signature.args[0]
+    array = make_array(kind)(context, builder, arguments[0])  # type: ignore[no-untyped-call]
+    vector = context.get_value_type(Vector(kind.dtype))
+    start = builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer())
+    return start, ir.Constant(ir.IntType(32), kind.dtype.bitwidth // 8)
 
 
 def _masked(builder: Any, what: str, result: Any, vector: Any, arguments: list[Any]) -> Any:
+    kind = ir.FunctionType(result, arguments)
     name = f"llvm.masked.{what}.v{vector.count}{vector.element.intrinsic_name}.p0"
-    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, arguments), name)
+    return cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -158,7 +160,7 @@ def _masked(builder: Any, what: str, result: Any, vector: Any, arguments: list[A
 def _lanewise(emit: Callable[[Any, Any, Any], Any], result: Callable[[Any], Any]) -> Any:
     """A function for compiled code of two vectors, lane by lane."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def operation(context: Any, x: Any, y: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return emit(builder, *arguments)
@@ -187,7 +189,7 @@ exceeds = _lanewise(lambda builder, x, y: builder.or_(builder.fcmp_ordered(">", 
 reaches = _lanewise(lambda builder, x, y: builder.or_(builder.fcmp_ordered("==", x, y), _nan(builder, x)), _mask)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def choose(context: Any, mask: Any, x: Any, y: Any) -> Any:
     """`x` where the mask is true, else `y`."""
 

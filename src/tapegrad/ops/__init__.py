@@ -1,11 +1,12 @@
 """The ops, one file a family: each a NumPy function with one gradient rule an argument, side by side."""
 
-from . import activation, convolution, elementwise, indexing, loss, product, reduction, shape
+from . import activation, convolution, elementwise, indexing, loss, pooling, product, reduction, shape
 from .activation import *
 from .convolution import *
 from .elementwise import *
 from .indexing import *
 from .loss import *
+from .pooling import *
 from .product import *
 from .reduction import *
 from .shape import *
@@ -18,4 +19,5 @@ __all__ += shape.__all__
 __all__ += indexing.__all__
 __all__ += activation.__all__
 __all__ += convolution.__all__
+__all__ += pooling.__all__
 __all__ += loss.__all__
