@@ -362,7 +362,16 @@ def test_bias_add():
 
 @pytest.mark.parametrize(
     ("n", "k", "stride", "padding", "expected"),
-    [(4, 3, 1, "SAME", 4), (4, 3, 2, "SAME", 8), (5, 2, 3, "SAME", 15), (4, 3, 2, "VALID", 9), (4, 3, 2, ((1, 0),), 8)],
+    [
+        (4, 3, 1, "SAME", 4),
+        (4, 3, 2, "SAME", 8),
+        (5, 2, 3, "SAME", 15),
+        (4, 3, 2, "VALID", 9),
+        (4, 3, 2, ((1, 0),), 8),
+        (4, 3, 2, np.array([[1, 1]]), 7),
+        (0, 3, 2, "SAME", 0),
+        (0, 3, 2, "VALID", 0),
+    ],
 )
 def test_the_size_that_a_transposed_convolution_has_by_itself(n, k, stride, padding, expected):
     assert tg.conv_transpose1d(np.zeros((1, n, 2)), np.zeros((k, 3, 2)), stride, padding).shape == (1, expected, 3)

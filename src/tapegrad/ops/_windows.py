@@ -42,16 +42,17 @@ def windows(
     ndim = len(sizes)
     strides = per_dimension(name, "strides", strides, ndim)
     dilation = per_dimension(name, "dilation", dilation, ndim)
+    size = tuple(int(k) for k in size)
     if min(size) < 1:
-        raise ShapeError(f"{name}: a window needs at least one cell, got windows of {tuple(size)}")
+        raise ShapeError(f"{name}: a window needs at least one cell, got windows of {size}")
     spans = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
-    if padding == "SAME":
+    if isinstance(padding, str) and padding == "SAME":
         total = [
             max((-(-n // s) - 1) * s + span - n, 0) if n else 0
             for n, s, span in zip(sizes, strides, spans, strict=True)
         ]
         pairs = [(t // 2, t - t // 2) for t in total]
-    elif padding == "VALID":
+    elif isinstance(padding, str) and padding == "VALID":
         pairs = [(0, 0)] * ndim
     else:
         pairs = _explicit(name, padding, ndim)
@@ -65,7 +66,7 @@ def windows(
             )
         out.append(max(room // s + 1, 0) if n else 0)
     return Windows(
-        tuple(int(k) for k in size),
+        size,
         strides,
         dilation,
         tuple(p[0] for p in pairs),

@@ -183,7 +183,7 @@ def _conv_transpose(
     sizes = x.shape[1:-1]
     if output_size is None:
         spans = [(k - 1) * d + 1 for k, d in zip(filters.shape[:-2], dilation, strict=True)]
-        if padding == "SAME":
+        if isinstance(padding, str) and padding == "SAME":
             output_size = [n * s for n, s in zip(sizes, strides, strict=True)]
         else:
             free = windows(name, spans, spans, 1, padding)
