@@ -98,7 +98,7 @@ def primitive(
 
     `rules` has one gradient rule for each leading argument that is an array, None for one without a
     gradient (an index, a condition). Everything else is a parameter, passed on as it came. `broadcasts`
-    (by default, whether `function` is a ufunc) lets a rule give a gradient of the result's shape, which
+    (by default, whether `function` is a ufunc, of numba's, too) lets a rule give a gradient of the result's shape, which
     is then summed over what was broadcast. `function` may be compiled by numba; it gets arrays only.
 
     Raises RuleError when a rule asks for something that does not exist.
@@ -107,7 +107,7 @@ def primitive(
     op = Op(
         str(name or getattr(function, "__name__", type(function).__name__)),
         function,
-        is_ufunc if broadcasts is None else broadcasts,
+        hasattr(function, "nin") if broadcasts is None else broadcasts,
     )
     places, defaults, parameters = _names(op.name, function, len(rules))
     adapted = [_adapt(op.name, rule, places, defaults, parameters) for rule in rules]
