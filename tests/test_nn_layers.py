@@ -534,7 +534,7 @@ ZEROS = {ndim: np.zeros((2, *[8] * (ndim - 2), 3), np.float32) for ndim in range
             DTypeError,
             "conv2d: expected floating-point numbers, but x is int64; convert with astype",
         ),
-        (lambda: nn.Conv2d(0, 8, 3), ValueError, "Conv2d: in_channels must be a positive integer, or 1 of them, got 0"),
+        (lambda: nn.Conv2d(0, 8, 3), ValueError, "Conv2d: in_channels must be a positive integer, got 0"),
         (
             lambda: nn.Conv2d(3, 8, (3, 3, 3)),
             ValueError,
@@ -548,19 +548,19 @@ ZEROS = {ndim: np.zeros((2, *[8] * (ndim - 2), 3), np.float32) for ndim in range
         (
             lambda: nn.Conv2d(3, 8, 3, padding="full"),
             ValueError,
-            "Conv2d: padding must be an integer of at least 0, 2 of them, 'same' or 'valid', got 'full'",
+            "Conv2d: padding must be an integer of at least 0, or 2 of them, 'same' or 'valid', got 'full'",
         ),
         (
             lambda: nn.Conv2d(3, 8, 3, padding=-1),
             ValueError,
-            "Conv2d: padding must be an integer of at least 0, 2 of them, 'same' or 'valid', got -1",
+            "Conv2d: padding must be an integer of at least 0, or 2 of them, 'same' or 'valid', got -1",
         ),
         (lambda: nn.Conv2d(3, 8, 3, groups=2), ValueError, "Conv2d: in_channels=3 does not divide into 2 groups"),
         (lambda: nn.Conv2d(4, 7, 3, groups=2), ValueError, "Conv2d: out_channels=7 does not divide into 2 groups"),
         (
             lambda: nn.ConvTranspose2d(3, 8, 3, padding="same"),
             ValueError,
-            "ConvTranspose2d: padding must be an integer of at least 0, 2 of them, got 'same'",
+            "ConvTranspose2d: padding must be an integer of at least 0, or 2 of them, got 'same'",
         ),
         (
             lambda: nn.ConvTranspose2d(3, 8, 3, stride=2, output_padding=2),

@@ -22,9 +22,8 @@ def checked_cells(name: str, what: str, value: Any, dimensions: int, or_else: st
     """`value`, one number or one for each dimension, as `dimensions` numbers. Raises ValueError for anything else."""
     numbers = tuple(value) if isinstance(value, tuple | list) else (value,) * dimensions
     if len(numbers) != dimensions or not all(isinstance(n, int | np.integer) and n >= 0 for n in numbers):
-        raise ValueError(
-            f"{name}: {what} must be an integer of at least 0, {dimensions} of them{or_else}, got {value!r}"
-        )
+        several = f", or {dimensions} of them" if dimensions > 1 else ""
+        raise ValueError(f"{name}: {what} must be an integer of at least 0{several}{or_else}, got {value!r}")
     return tuple(int(n) for n in numbers)
 
 
