@@ -98,8 +98,8 @@ def primitive(
 
     `rules` has one gradient rule for each leading argument that is an array, None for one without a
     gradient (an index, a condition). Everything else is a parameter, passed on as it came. `broadcasts`
-    (by default, whether `function` is a ufunc, of numba's, too) lets a rule give a gradient of the result's shape, which
-    is then summed over what was broadcast. `function` may be compiled by numba; it gets arrays only.
+    (by default, whether `function` is a ufunc, of numba's, too) lets a rule give a gradient of the result's shape,
+    which is then summed over what was broadcast. `function` may be compiled by numba; it gets arrays only.
 
     Raises RuleError when a rule asks for something that does not exist.
     """
@@ -513,7 +513,7 @@ def _as_array(op: Op, value: Any) -> Any:
 def _explain(op: Op, raw: Sequence[Any], error: Exception) -> None:
     """Let NumPy's exception say also which op and which arguments it was about, or raise a plainer one from it."""
     got = ", ".join(f"{getattr(a, 'dtype', type(a).__name__)} {np.shape(a)}" for a in raw if _has_shape(a))
-    if op.broadcasts and isinstance(error, ValueError) and "broadcast" in str(error):
+    if op.broadcasts and type(error) is ValueError and "broadcast" in str(error):
         shapes = " and ".join(str(np.shape(a)) for a in raw)
         raise ShapeError(
             f"{op.name}: shapes {shapes} do not broadcast together; aligned at the right, "
