@@ -223,6 +223,14 @@ def _labels(subscripts: str, shapes: Sequence[tuple[int, ...]]) -> tuple[list[st
                 f"of shape {shape}"
             )
         spelled.append(term.replace("...", ellipsis[len(ellipsis) - missing :]))
+    sizes: dict[str, int] = {}
+    for term, shape in zip(spelled, shapes, strict=True):
+        for label, size in zip(term, shape, strict=True):
+            if size != 1 and sizes.setdefault(label, size) != size:
+                raise ShapeError(
+                    f"einsum: {label!r} in {subscripts!r} is {sizes[label]} in one place and {size} in another "
+                    f"(shapes {', '.join(map(str, shapes))})"
+                )
     if arrow:
         return spelled, result.replace("...", ellipsis)
     once = sorted(c for c in set(left) - set(",.") if left.count(c) == 1)

@@ -149,11 +149,17 @@ def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Any:
 
 
 def _broadcast_to_raw(x: Any, *, shape: tuple[int, ...]) -> Any:
-    if np.ndim(x) > len(shape) or math.prod(shape) > 4096:
-        return np.broadcast_to(x, shape)
-    # Filling a small array takes less than half the time that NumPy needs to make the view.
-    out = np.empty(shape, x.dtype if isinstance(x, np.ndarray | np.generic) else np.asarray(x).dtype)
-    out[...] = x
+    try:
+        if np.ndim(x) > len(shape) or math.prod(shape) > 4096:
+            return np.broadcast_to(x, shape)
+        # Filling a small array takes less than half the time that NumPy needs to make the view.
+        out = np.empty(shape, x.dtype if isinstance(x, np.ndarray | np.generic) else np.asarray(x).dtype)
+        out[...] = x
+    except ValueError as error:
+        raise ShapeError(
+            f"broadcast_to: shape {np.shape(x)} cannot be stretched to {shape}; aligned at the right, "
+            "each of its dimensions must be the new one or 1"
+        ) from error
     return out
 
 
