@@ -1,7 +1,7 @@
 """A simplified AlexNet on handwritten digits: convolutions, then dense layers, without pooling and without dropout.
 
-    python examples/simplified_alexnet.py --data FOLDER   (MNIST: at least 0.985 test accuracy, in about a minute on two cores)
-    python examples/simplified_alexnet.py                 (the digits that come with tapegrad: at least 0.96, in seconds)
+    python examples/simplified_alexnet.py --data FOLDER     (MNIST: at least 0.985 test accuracy, in about a minute)
+    python examples/simplified_alexnet.py                   (the digits that come with tapegrad: at least 0.96)
 
 As in AlexNet the first filters are large, the images are made smaller by strides, and three dense layers follow.
 Source: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks, NIPS 2012.
