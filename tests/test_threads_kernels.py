@@ -179,21 +179,25 @@ def test_an_error_in_any_thread_reaches_the_caller(in_helper):
 
 def test_callers_whose_helpers_are_busy_do_their_jobs_themselves():
     tg.set_num_threads(2)
-    release, held = threading.Event(), threading.Event()
+    release, held = threading.Event(), threading.Semaphore(0)
 
     def holding(first: int, last: int) -> None:
-        held.set()
-        release.wait(60)
+        held.release()
+        release.wait()
 
     others = [threading.Thread(target=threads.run, args=(holding, 2)) for _ in range(3)]
     for other in others:
         other.start()
-    held.wait(60)
+    for _ in range(5):  # the three, and both threads that help
+        assert held.acquire(timeout=60)
     try:
         recorder = Recorder()
-        threads.run(recorder, 50)  # would wait for ever for a helper
+        caller = threading.Thread(target=threads.run, args=(recorder, 50))
+        caller.start()
+        caller.join(30)
+        assert not caller.is_alive()
         assert sorted(recorder.jobs) == list(range(50))
-        assert recorder.by == {threading.get_ident()}
+        assert recorder.by == {caller.ident}
     finally:
         release.set()
         for other in others:
