@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--data", metavar="PATH", help="train on the four MNIST idx.gz files of this folder instead")
     demo.set_defaults(run=_demo)
 
+    warmup = commands.add_parser("warmup", help="compile all kernels now, not when each is first needed")
+    warmup.set_defaults(run=_warmup)
+
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(chosen))
@@ -42,6 +45,19 @@ def _demo(chosen: argparse.Namespace) -> int:
     from .train.demo import demo
 
     return 0 if demo(chosen.data) else 1
+
+
+def _warmup(chosen: argparse.Namespace) -> int:
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        print("tapegrad: NUMBA_DISABLE_JIT is set, so there is nothing to compile", file=sys.stderr)
+        return 2
+    from .kernels.warmup import warmup
+
+    for name, dtype, seconds in warmup():
+        print(f"{seconds:6.2f} s  {name}, {dtype}", flush=True)
+    return 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from .tile import HEIGHTS, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..ops._windows import Windows
+    from .windows import Windows
 
     Array = np.ndarray[Any, np.dtype[Any]]
 

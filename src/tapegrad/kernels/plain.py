@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..ops._windows import Windows
+    from .windows import Windows
 
     Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ShapeError
+from ..kernels.windows import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class Windows(NamedTuple):
-    """Windows over the spatial dimensions of an input; every field has one item a dimension."""
-
-    size: tuple[int, ...]  # of a window, in elements that it takes
-    strides: tuple[int, ...]  # from one window to the next
-    dilation: tuple[int, ...]  # from one element of a window to the next
-    before: tuple[int, ...]  # cells of padding at the front
-    after: tuple[int, ...]  # and at the end
-    out: tuple[int, ...]  # how many windows there are
+__all__ = ["Windows", "per_dimension", "windows"]
 
 
 def windows(

@@ -1,0 +1,45 @@
+"""Compile every kernel now, rather than when each is first needed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import convolution, pooling
+from .windows import Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_WINDOWS = Windows((1, 3, 3), (1, 1, 1), (1, 1, 1), (0, 1, 1), (0, 1, 1), (1, 4, 4))  # 3 x 3 over 4 x 4
+
+
+def warmup() -> Iterator[tuple[str, str, float]]:
+    """Compile all kernels, or load them from the cache: what for, the dtype, and how many seconds it took."""
+    for dtype in (np.float32, np.float64):
+        for name, call in _calls(dtype):
+            start = time.perf_counter()
+            call()
+            yield name, np.dtype(dtype).name, time.perf_counter() - start
+
+
+def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
+    """Calls that need one kernel each, in an order in which none needs one of a later call."""
+    x, filters = np.ones((1, 1, 4, 4, 8), dtype), np.ones((1, 3, 3, 8, 8), dtype)
+    single = np.ones((1, 3, 3, 1, 8), dtype)  # filters that take one channel
+    at = _WINDOWS
+    return [
+        ("convolution", lambda: convolution.forward(x, filters, at, 1)),
+        ("convolution, gradient for filters", lambda: convolution.filter_gradient(x, x, at.size, at, 1)),
+        ("convolution, gradient for few channels", lambda: convolution.input_gradient(x, single, at.out, at, 1)),
+        ("depthwise convolution", lambda: convolution.forward(x, single, at, 8)),
+        ("depthwise convolution, gradient for filters", lambda: convolution.filter_gradient(x, x, at.size, at, 8)),
+        ("depthwise convolution, gradient for x", lambda: convolution.input_gradient(x, single, at.out, at, 8)),
+        ("max pooling", lambda: pooling.max_pool(x, at)),
+        ("max pooling, gradient", lambda: pooling.to_maxima(x, x, x, at)),
+        ("max pooling, second gradient", lambda: pooling.at_maxima(x, x, x, at)),
+        ("average pooling", lambda: pooling.avg_pool(x, at)),
+        ("average pooling, gradient", lambda: pooling.avg_pool_gradient(x, at.out, at)),
+    ]
