@@ -20,7 +20,7 @@ import numpy as np
 from measure import in_turns, machine, row, seconds
 
 import tapegrad as tg
-from tapegrad.kernels.tile import HEIGHTS, tile, width
+from tapegrad.kernels.tile import HEIGHTS, run_tile, width
 
 F4 = np.float32
 
@@ -162,17 +162,16 @@ def their_tasks(case: Conv | Pool) -> dict[Any, Any]:
 
 def tile_speed() -> float:
     """Operations a second of the tallest tile on numbers in the first-level cache, by one thread: the ceiling."""
-    run = tile(HEIGHTS[0])
 
     @numba.njit(nogil=True)
-    def repeat(times: int, a: Any, segments: Any, b: Any, c: Any, lanes: int) -> None:
+    def repeat(times: int, tallest: int, a: Any, segments: Any, b: Any, c: Any, lanes: int) -> None:
         for _ in range(times):
-            run(a, 0, 256, 1, segments, 1, 64, b, 0, lanes, 0, c, 0, lanes, False)
+            run_tile(tallest, a, 0, 256, 1, segments, 1, 64, b, 0, lanes, 0, c, 0, lanes, False)
 
     lanes = width(4)
     a, b, c = np.ones(HEIGHTS[0] * 256 + 64, F4), np.ones(64 * lanes, F4), np.zeros(HEIGHTS[0] * lanes, F4)
     segments = np.zeros(1, np.intp)
-    task = partial(repeat, 2000, a, segments, b, c, lanes)
+    task = partial(repeat, 2000, HEIGHTS[0], a, segments, b, c, lanes)
     task()
     return 2000 * 2 * HEIGHTS[0] * lanes * 64 / min(seconds(task, 1) for _ in range(20))
 
