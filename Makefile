@@ -40,6 +40,7 @@ test-all: lint types
 bench: $(VENV)/demo
 	$(RUN) benchmarks/import_time.py
 	$(RUN) benchmarks/overhead.py
+	$(RUN) benchmarks/convolution.py
 
 clean:
 	rm -rf .venv .venv-* .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
