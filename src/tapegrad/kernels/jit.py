@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pkgutil
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding
@@ -93,8 +93,9 @@ def _warn(done: str, error: Exception) -> None:
         )
 
 
-# numba asks only whether the file of a kernel itself has changed, but kernels contain code from other files too.
-_SOURCES = hashlib.sha256(b"".join(f.read_bytes() for f in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+# numba asks only whether the file of a kernel itself has changed, but kernels contain code from these as well.
+SHARED = ("jit", "memory", "tile", "vectors")
+_SOURCES = hashlib.sha256(b"".join(pkgutil.get_data(__package__, f"{name}.py") or b"" for name in SHARED)).hexdigest()
 
 
 def _features() -> dict[str, bool]:
