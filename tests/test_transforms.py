@@ -279,6 +279,10 @@ def test_backward_inside_adds_to_leaves_outside():
 
     value, gradient = tg.value_and_grad(f)(leaf)
     assert (value.item(), gradient.item(), leaf.grad.item()) == (4.0, 2.0, 4.0)
+    leaf.grad = None
+    with tg.no_grad():
+        tg.grad(f)(leaf)
+    assert leaf.grad is None
 
 
 # --------------------------------------------------------------------------------------------------
@@ -344,8 +348,43 @@ def test_arrays_come_back_unless_something_outside_is_recorded():
     assert (type(value), type(gradient)) == (np.float64, np.ndarray)
 
 
+def test_a_gradient_that_is_zero_is_of_the_kind_of_the_others():
+    leaf = tg.tensor(X3, requires_grad=True)
+    gradients = tg.grad(lambda x, y: np.sum(x * leaf), (0, 1))(X3, X23)
+    assert [type(g) for g in gradients] == [Tensor, Tensor]
+    assert_equal(tg.grad(lambda x, y: np.sum(x), (0, 1))(X3, np.float32(2.0))[1], np.float32(0.0))
+    assert_equal(tg.grad(lambda x, y: np.sum(x), (0, 1))(X3, X3.astype(np.float32))[1], np.zeros(3, np.float32))
+
+
+def test_a_pullback_depends_on_its_cotangent_alone_where_nothing_outside_is_recorded():
+    _, pullback = tg.vjp(np.sin, X3)
+    gradient = tg.grad(lambda g: np.sum(pullback(g * g)[0]))(X3)
+    assert type(gradient) is np.ndarray
+    np.testing.assert_allclose(gradient, 2 * X3 * np.cos(X3))
+    assert tg.grad(lambda g: tg.vjp(lambda x: x**3, 2.0)[1](g * g)[0])(3.0) == 72.0
+    leaf = tg.tensor(X3, requires_grad=True)
+    assert pullback(leaf)[0].requires_grad
+    with tg.no_grad():
+        assert type(pullback(leaf)[0]) is np.ndarray
+
+
+def test_an_infinite_slope_of_a_python_number_is_infinite():
+    """Python would raise ZeroDivisionError, but the function itself has a value there."""
+    root = lambda x: x**0.5  # noqa: E731
+    for act in (
+        lambda: tg.grad(root)(0.0),
+        lambda: tg.jvp(root, (0.0,), (1.0,))[1],
+        lambda: tg.grad(lambda c: tg.vjp(root, 0.0)[1](c)[0])(1.0),
+        lambda: tg.grad(lambda x: np.sum(x**0.5))(np.zeros(1))[0],
+    ):
+        with pytest.warns(RuntimeWarning, match="divide by zero"):
+            assert act() == math.inf
+
+
 def test_tensors_come_back_where_tensors_went_in():
     constant = tg.tensor(X3)
+    assert [type(y) for y in tg.jvp(np.sin, (constant,), (X3,))] == [Tensor, Tensor]
+    assert [type(y) for y in tg.jvp(np.sin, (X3,), (constant,))] == [np.ndarray, np.ndarray]
     value, (of_tensor, of_array, of_number) = tg.value_and_grad(lambda x, y, z: np.sum(x * y * z), (0, 1, 2))(
         constant, X3, 2.0
     )
@@ -1110,6 +1149,7 @@ def test_an_error_in_the_second_run_restores_the_stream():
         return x * w if next(turn) == 0 else fail()
 
     y = tg.checkpoint(f)(X3)
+    tg.random.uniform(1)
     state = tg.random.get_state()
     with pytest.raises(Failed):
         y.sum().backward()

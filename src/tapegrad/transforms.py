@@ -247,7 +247,8 @@ def jvp(function: Callable[..., Any], args: Sequence[Any], tangents: Sequence[An
         every = list(zeros)
         for k, g in zip(live, gs, strict=True):
             every[k] = g
-        return at.pull(every)
+        with np.errstate(invalid="ignore"):  # the products of zeros and infinite slopes are not used
+            return at.pull(every)
 
     back = _Linearized("jvp", pulled, [zeros[k] for k in live], {})
     # What lies outside of the second pass alone is the first, and that ends here.
@@ -332,8 +333,6 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        if not mode.recording:
-            return function(*args, **kwargs)
         draws = random.get_state()
         leaves, rebuild = flatten((args, kwargs))
         frozen = [wrap(x._array, x._entry) if type(x) is Tensor else x for x in leaves]
@@ -346,6 +345,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         start = next_serial()
         outputs, rebuild_output = flatten(run())
         new = _written_since(start, outputs)
+        if not new:
+            return rebuild_output(outputs)
         parents = _reached_before(new.values(), start)
         given = {x._entry for x in frozen if isinstance(x, Tensor)}
         recomputation = _Recomputation(run, draws, parents, [p for p in parents if p not in given])
