@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, reject
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 from op_table import leaves
@@ -45,6 +45,9 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+many = settings(max_examples=4 * settings().max_examples)  # for tests that draw one of many functions
+
+
 def cotangent(y: Any, seed: int = 0) -> Any:
     return np.asarray(np.random.default_rng(seed).standard_normal(np.shape(y)))
 
@@ -57,8 +60,8 @@ def check(function: Callable[..., Any], *arguments: Any) -> None:
         reject()
 
 
-@pytest.mark.parametrize("name", UNARY)
-@given(data=st.data())
+@many
+@given(name=st.sampled_from(sorted(UNARY)), data=st.data())
 def test_elementwise_functions_of_one_argument(name, data):
     function, low, high = UNARY[name]
     x = data.draw(strategies.arrays(strategies.shapes(min_side=0), data.draw(strategies.dtypes()), low, high))
@@ -72,8 +75,8 @@ def test_elementwise_functions_of_one_argument(name, data):
     assert t.grad.dtype == x.dtype
 
 
-@pytest.mark.parametrize("name", BINARY)
-@given(data=st.data())
+@many
+@given(name=st.sampled_from(sorted(BINARY)), data=st.data())
 def test_elementwise_functions_of_two_arguments(name, data):
     function, low, high = BINARY[name]
     shapes = data.draw(strategies.broadcastable_shapes())
@@ -101,8 +104,8 @@ def test_gradients_of_elementwise_functions(data):
     check(lambda x, y, w: first(x, y) * second(w), x, y, w)
 
 
-@pytest.mark.parametrize("name", REDUCTIONS)
-@given(data=st.data())
+@many
+@given(name=st.sampled_from(sorted(REDUCTIONS)), data=st.data())
 def test_reductions(name, data):
     function = REDUCTIONS[name]
     x = data.draw(strategies.arrays(strategies.shapes(max_side=3), unique=True))
@@ -197,8 +200,8 @@ REARRANGING: dict[str, tuple[Callable[..., Any], Callable[[np.ndarray], st.Searc
 }
 
 
-@pytest.mark.parametrize("name", REARRANGING)
-@given(data=st.data())
+@many
+@given(name=st.sampled_from(sorted(REARRANGING)), data=st.data())
 def test_what_rearranges_elements(name, data):
     x = data.draw(strategies.arrays(strategies.shapes(min_dims=1, max_side=3), unique=True))
     rearrange, parameters = REARRANGING[name]
