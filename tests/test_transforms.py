@@ -23,7 +23,7 @@ from op_table import OTHERS, ROWS, arrays_of, with_arrays
 import tapegrad as tg
 from tapegrad import Tensor
 from tapegrad._pytree import flatten, leaves_like
-from tapegrad._tape import Entry, everyone, mode
+from tapegrad._tape import UNWANTED, Entry, collect, everyone, mode
 from tapegrad.errors import BackwardError, DTypeError, LostGradientError, ShapeError
 from tapegrad.testing import strategies
 
@@ -375,6 +375,7 @@ def test_an_infinite_slope_of_a_python_number_is_infinite():
         lambda: tg.grad(root)(0.0),
         lambda: tg.jvp(root, (0.0,), (1.0,))[1],
         lambda: tg.grad(lambda c: tg.vjp(root, 0.0)[1](c)[0])(1.0),
+        lambda: tg.grad(lambda c: tg.vjp(np.log, 0.0)[1](c)[0])(1.0),
         lambda: tg.grad(lambda x: np.sum(x**0.5))(np.zeros(1))[0],
     ):
         with pytest.warns(RuntimeWarning, match="divide by zero"):
@@ -392,6 +393,18 @@ def test_tensors_come_back_where_tensors_went_in():
     assert not value.requires_grad
     assert not of_tensor.requires_grad
     np.testing.assert_array_equal(of_tensor.numpy(), 2 * X3)
+
+
+def test_what_is_outside_is_not_walked():
+    """Inside of a loop that records, each transform would otherwise walk over all that came before."""
+    y = tg.tensor(X3, requires_grad=True)
+    for _ in range(1000):
+        y = y * 1.0
+    x = tg.tensor(X3, requires_grad=True)
+    order, reached = collect([(np.sin(x) * y).sum()._entry], [x._entry])
+    assert [entry.op.name for entry in order] == ["sum", "multiply", "sin"]
+    assert len(reached) == 5
+    assert reached[y._entry] is UNWANTED
 
 
 # --------------------------------------------------------------------------------------------------

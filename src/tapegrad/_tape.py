@@ -293,6 +293,15 @@ def collect(roots: Sequence[Entry], targets: Sequence[Entry] = ()) -> tuple[list
     gradients.update(dict.fromkeys(stack))
     order: list[Entry] = []
     push, pop, note = stack.append, stack.pop, order.append
+    if targets:
+        oldest = min([target.serial for target in targets])
+
+        def push(entry: Entry) -> None:
+            if entry.serial > oldest:
+                stack.append(entry)
+            else:  # older than every target, so nothing behind it leads to one
+                gradients[entry] = UNWANTED
+
     while stack:
         entry = pop()
         note(entry)
