@@ -356,14 +356,15 @@ def test_any_layout_in_memory_gives_the_same(groups, path, dtype):
 
 
 def test_no_layout_makes_numba_compile_again():
-    from tapegrad.kernels import correlation
+    from tapegrad.kernels import correlation, depthwise
 
-    x, filters = whole(2, 5, 4, 3), whole(3, 2, 3, 6, seed=1)
-    tg.conv2d(x, filters)
-    before = len(correlation.correlate.overloads)
-    for (_, a), (_, b) in zip(layouts(x), layouts(filters), strict=True):
-        tg.conv2d(a, b)
-    assert len(correlation.correlate.overloads) == before
+    kernels = [correlation.correlate, correlation.correlate_filter, correlation.scatter]
+    kernels += [depthwise.forward, depthwise.input_gradient, depthwise.filter_gradient]
+    for channels, groups in ((20, 1), (1, 1), (20, 20)):
+        x, filters = whole(2, 5, 4, channels), whole(3, 3, channels // groups, 20, seed=1)
+        for (_, a), (_, b), (_, g) in zip(*map(layouts, (x, filters, whole(2, 5, 4, 20))), strict=True):
+            tg.vjp(lambda x, filters, groups=groups: tg.conv2d(x, filters, groups=groups), a, b)[1](g)
+    assert {len(kernel.signatures) for kernel in kernels} <= {1, 2}  # one for each dtype
 
 
 @paths

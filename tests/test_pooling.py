@@ -108,7 +108,7 @@ def cases(draw: Any) -> tuple[tuple[int, ...], tuple[Any, ...]]:
     """The shape of an input, and the size, strides and padding of windows that each have a cell of it."""
     ndim = draw(st.integers(1, 3))
     sizes = [draw(st.integers(1, 11 if ndim == 1 else 7 if ndim == 2 else 4)) for _ in range(ndim)]
-    size = [draw(st.integers(1, n + 1)) for n in sizes]
+    size = [draw(st.integers(1, n + 3)) for n in sizes]
     strides = draw(st.none() | st.tuples(*[st.integers(1, 4)] * ndim))
     kind = draw(st.sampled_from(["VALID", "SAME", "cells", "pairs"]))
     if kind == "VALID":
@@ -262,6 +262,15 @@ def test_a_window_with_nan_is_nan_and_its_gradient_goes_to_the_first_nan():
     y, d = pulled(tg.avg_pool, x, np.array([2.0]).reshape(1, 1, 1), 4)
     assert np.isnan(y).all()
     np.testing.assert_array_equal(d.ravel(), [0.5] * 4)
+
+
+def test_one_nan_is_as_large_as_another():
+    """NaNs have a sign and other bits, too; the kernels compare bits."""
+    for first, second in ((np.nan, -np.nan), (-np.nan, np.nan)):
+        x = np.array([1.0, first, second, first]).reshape(1, 4, 1)
+        for dtype in (np.float32, np.float64, np.longdouble):
+            _, d = pulled(tg.max_pool, x.astype(dtype), np.ones((1, 1, 1), dtype), 4)
+            np.testing.assert_array_equal(d.ravel(), [0, 1, 0, 0])
 
 
 @pools

@@ -266,7 +266,7 @@ def of_numbers(x):
         max(x, 1.0),
         divmod(x, 0.75)[1],
         np.sum(x * np.arange(3)),
-        np.array([1.0, 2.0], np.float32) ** x,
+        np.power(np.array([1.0, 2.0], np.float32), x),
         x if x >= 1 else 1 / x,
         f"{x:.3f} {x}",
     ]

@@ -25,7 +25,8 @@ def max_pool(x: Array, at: Windows) -> Array:
     """The largest element of each window."""
     y = np.full((len(x), *at.out, x.shape[-1]), -np.inf, x.dtype)
     for windows, cells in _places(x.shape[1:-1], at):
-        np.copyto(y[windows], x[cells], where=(x[cells] > y[windows]) | np.isnan(x[cells]))
+        larger = (x[cells] > y[windows]) | (np.isnan(x[cells]) & ~np.isnan(y[windows]))
+        np.copyto(y[windows], x[cells], where=larger)
     return y
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from . import threads
 from .jit import compiled, inlined
 from .memory import clear
-from .vectors import BYTES, add, below, choose, divide, everywhere, exceeds, load, reaches, spread, store
+from .vectors import BYTES, add, below, choose, divide, equals, everywhere, exceeds, load, spread, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,9 +66,10 @@ def avg_pool_gradient(y: Array, sizes: Sequence[int], at: Windows) -> Array:
 def _run_by_rows(kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array) -> None:
     """Run a kernel whose jobs are the outermost rows of windows, and which fills `out`, that of the windows."""
     jobs = shape[0] * at.out[0]
-    parallel = inputs[0].size > _SMALL
     flat = map(_read, inputs)
-    threads.run(kernel, jobs, out.reshape(-1), *flat, shape[1:], *_geometry(at, shape), parallel=parallel)
+    threads.run(
+        kernel, jobs, out.reshape(-1), *flat, shape[1:], *_geometry(at, shape), parallel=inputs[0].size > _SMALL
+    )
 
 
 def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Array) -> None:
@@ -78,30 +79,29 @@ def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: 
     n, rows = out.shape[:2]
     # Where windows overlap, those that reach into two bands are visited twice: bands are at least 4 windows high.
     bands = max(1, min(-(-_BANDS // n), rows // (4 * at.size[0])))
-    parallel = out.size > _SMALL
+    counts, strides, before, window = geometry = _geometry(at, out.shape)
+    tiled = strides == window and all(
+        count * stride - b >= size
+        for count, stride, b, size in zip(counts, strides, before, out.shape[1:-1], strict=True)
+    )
     flat = map(_read, inputs)
     threads.run(
-        kernel, n * bands, out.reshape(-1), *flat, out.shape[1:], *_geometry(at, out.shape), bands, parallel=parallel
+        kernel, n * bands, out.reshape(-1), *flat, out.shape[1:], *geometry, tiled, bands, parallel=out.size > _SMALL
     )
 
 
 def _geometry(at: Windows, shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-    """How many windows, their strides, padding and sizes, as small as they can be without changing a window.
+    """How many windows, their strides, padding and sizes.
 
-    No stride and no size needs to be larger than the input and the padding before it, which are below 2**62: nothing
-    that a kernel computes from them can overflow.
+    No stride needs to be larger than the input and the padding before it. Sizes and padding are below 2**62, so then
+    nothing that a kernel computes from these can overflow.
     """
-    room = [max(n + before, 1) for n, before in zip(shape[1:-1], at.before, strict=True)]
-    strides = tuple(map(min, at.strides, room))
-    size = tuple(map(min, at.size, room))
-    return at.out, strides, at.before, size
+    room = (max(n + before, 1) for n, before in zip(shape[1:-1], at.before, strict=True))
+    return at.out, tuple(map(min, at.strides, room)), at.before, at.size
 
 
 def _read(array: Array) -> Array:
-    """A flat view for a kernel that only reads: read-only, aligned, contiguous.
-
-    numba would take arrays that differ in any of these for different types, and compile every kernel again.
-    """
+    """A flat view for a kernel that only reads, always read-only: numba would compile anew for arrays that are not."""
     flat = np.require(array, None, ("C", "ALIGNED")).reshape(-1)
     flat.flags.writeable = False
     return flat
@@ -144,8 +144,11 @@ def _by_rows(of_window, first, last, y, inputs, size, counts, strides, before, w
 
 
 @inlined
-def _by_bands(from_window, first, last, x, inputs, size, counts, strides, before, window, bands):
-    """Let `from_window` add to the zeros of `x` what comes from each window; a job is a band of rows of an image."""
+def _by_bands(from_window, first, last, x, inputs, size, counts, strides, before, window, tiled, bands):
+    """Let `from_window` put into `x` what comes from each window; a job is a band of rows of an image.
+
+    Where windows are `tiled`, each cell is in one of them, which writes there. Else they add to zeros.
+    """
     channels = size[3]
     lanes = BYTES // x.itemsize
     whole = channels - channels % lanes
@@ -156,7 +159,8 @@ def _by_bands(from_window, first, last, x, inputs, size, counts, strides, before
         low = job % bands * size[0] // bands
         high = (job % bands + 1) * size[0] // bands
         image = n * size[0] * row
-        clear(x, image + low * row, (high - low) * row)
+        if not tiled:
+            clear(x, image + low * row, (high - low) * row)
         start = max(0, (low + before[0] - window[0]) // strides[0] + 1)
         end = min(counts[0], (high - 1 + before[0]) // strides[0] + 1)
         for i in range(start, end):
@@ -167,10 +171,19 @@ def _by_bands(from_window, first, last, x, inputs, size, counts, strides, before
                 for k in range(counts[2]):
                     cells = a, b, _bounds(k, strides[2], before[2], window[2], size[2])
                     for c in range(0, whole, lanes):
-                        from_window(x, inputs, image + c, w + c, size, cells, low, high, everywhere(x))
+                        from_window(x, inputs, image + c, w + c, size, cells, low, high, tiled, everywhere(x))
                     if whole < channels:
-                        from_window(x, inputs, image + whole, w + whole, size, cells, low, high, rest)
+                        from_window(x, inputs, image + whole, w + whole, size, cells, low, high, tiled, rest)
                     w += channels
+
+
+@inlined
+def _put(x, cell, value, tiled, mask):
+    """Add `value` to a cell, or write it into one that nothing else adds to."""
+    if tiled:
+        store(x, cell, value, mask)
+    else:
+        store(x, cell, add(load(x, cell, mask), value), mask)
 
 
 @inlined
@@ -196,12 +209,12 @@ def _picked(inputs, place, w, size, cells, mask):
         for b in range(b1 - 1, b0 - 1, -1):
             for d in range(d1 - 1, d0 - 1, -1):
                 cell = place + ((a * size[1] + b) * size[2] + d) * size[3]
-                picked = choose(reaches(load(x, cell, mask), largest), load(z, cell, mask), picked)
+                picked = choose(equals(load(x, cell, mask), largest), load(z, cell, mask), picked)
     return picked
 
 
 @inlined
-def _put_back(z, inputs, place, w, size, cells, low, high, mask):
+def _put_back(z, inputs, place, w, size, cells, low, high, tiled, mask):
     y, x, maxima = inputs
     (a0, a1), (b0, b1), (d0, d1) = cells
     largest = load(maxima, w, mask)
@@ -210,9 +223,9 @@ def _put_back(z, inputs, place, w, size, cells, low, high, mask):
         for b in range(b0, b1):
             for d in range(d0, d1):
                 cell = place + ((a * size[1] + b) * size[2] + d) * size[3]
-                found = reaches(load(x, cell, mask), largest)
+                found = equals(load(x, cell, mask), largest)
                 if a >= low:
-                    store(z, cell, add(load(z, cell, mask), choose(found, pending, spread(z, 0))), mask)
+                    _put(z, cell, choose(found, pending, spread(z, 0)), tiled, mask)
                 pending = choose(found, spread(z, 0), pending)
 
 
@@ -229,7 +242,7 @@ def _mean(inputs, place, w, size, cells, mask):
 
 
 @inlined
-def _share_out(x, inputs, place, w, size, cells, low, high, mask):
+def _share_out(x, inputs, place, w, size, cells, low, high, tiled, mask):
     (y,) = inputs
     (a0, a1), (b0, b1), (d0, d1) = cells
     share = divide(load(y, w, mask), spread(y, (a1 - a0) * (b1 - b0) * (d1 - d0)))
@@ -237,7 +250,7 @@ def _share_out(x, inputs, place, w, size, cells, low, high, mask):
         for b in range(b0, b1):
             for d in range(d0, d1):
                 cell = place + ((a * size[1] + b) * size[2] + d) * size[3]
-                store(x, cell, add(load(x, cell, mask), share), mask)
+                _put(x, cell, share, tiled, mask)
 
 
 @compiled
@@ -251,8 +264,8 @@ def _at_maxima(first, last, y, z, x, maxima, size, counts, strides, before, wind
 
 
 @compiled
-def _to_maxima(first, last, z, y, x, maxima, size, counts, strides, before, window, bands):
-    _by_bands(_put_back, first, last, z, (y, x, maxima), size, counts, strides, before, window, bands)
+def _to_maxima(first, last, z, y, x, maxima, size, counts, strides, before, window, tiled, bands):
+    _by_bands(_put_back, first, last, z, (y, x, maxima), size, counts, strides, before, window, tiled, bands)
 
 
 @compiled
@@ -261,5 +274,5 @@ def _avg_pool(first, last, y, x, size, counts, strides, before, window):
 
 
 @compiled
-def _avg_pool_gradient(first, last, x, y, size, counts, strides, before, window, bands):
-    _by_bands(_share_out, first, last, x, (y,), size, counts, strides, before, window, bands)
+def _avg_pool_gradient(first, last, x, y, size, counts, strides, before, window, tiled, bands):
+    _by_bands(_share_out, first, last, x, (y,), size, counts, strides, before, window, tiled, bands)

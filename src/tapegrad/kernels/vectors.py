@@ -170,8 +170,9 @@ def _lanewise(emit: Callable[[Any, Any, Any], Any], result: Callable[[Any], Any]
     return operation
 
 
-def _nan(builder: Any, x: Any) -> Any:
-    return builder.fcmp_unordered("uno", x, x)
+def _bits(builder: Any, x: Any) -> Any:
+    size = BYTES * 8 // x.type.count
+    return builder.bitcast(x, ir.VectorType(ir.IntType(size), x.type.count))
 
 
 def _vector(x: Any) -> Any:
@@ -184,9 +185,11 @@ def _mask(x: Any) -> Any:
 
 add = _lanewise(lambda builder, x, y: builder.fadd(x, y), _vector)
 divide = _lanewise(lambda builder, x, y: builder.fdiv(x, y), _vector)
-# x > y, and equal x and y; where x is NaN, both are true.
-exceeds = _lanewise(lambda builder, x, y: builder.or_(builder.fcmp_ordered(">", x, y), _nan(builder, x)), _mask)
-reaches = _lanewise(lambda builder, x, y: builder.or_(builder.fcmp_ordered("==", x, y), _nan(builder, x)), _mask)
+# Whether x is larger than y, NaN being larger than any number; and whether both have the same bits.
+exceeds = _lanewise(
+    lambda builder, x, y: builder.and_(builder.fcmp_unordered(">", x, y), builder.fcmp_ordered("ord", y, y)), _mask
+)
+equals = _lanewise(lambda builder, x, y: builder.icmp_unsigned("==", _bits(builder, x), _bits(builder, y)), _mask)
 
 
 @intrinsic

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -50,7 +50,11 @@ class _Spelling:
             return self.function(*args, **kwargs)
         if not _any_recorded(args, kwargs):
             return numpy_function(*_plain(args), **_plain(kwargs))
-        bound = inspect.signature(numpy_function).bind(*args, **kwargs)
+        try:
+            signature = inspect.signature(numpy_function)
+        except ValueError:  # some of NumPy's C functions do not tell
+            self._refuse(numpy_function, next((name for name in kwargs if name not in self.names), "out"))
+        bound = signature.bind(*args, **kwargs)
         parameters = bound.signature.parameters
         positional: tuple[Any, ...] = ()
         given = {}
@@ -66,7 +70,7 @@ class _Spelling:
                 self._refuse(numpy_function, name)
         return self.function(*positional, **given)
 
-    def _refuse(self, numpy_function: Callable[..., Any], name: str) -> None:
+    def _refuse(self, numpy_function: Callable[..., Any], name: str) -> NoReturn:
         raise TypeError(
             f"np.{_path(numpy_function)}: {name}= is not supported on a Tensor; tapegrad's takes "
             f"{', '.join(self.names)}. " + _REMEDY.get(name, "Use t.numpy() of a detached Tensor for the rest")

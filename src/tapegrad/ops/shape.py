@@ -60,7 +60,7 @@ _reshape = primitive(
 )
 
 
-@speaks_for(np.reshape, a="x")
+@speaks_for(np.reshape, a="x", newshape="shape")  # the name that it had in NumPy 2.0
 def reshape(x: Any, shape: int | Sequence[int]) -> Any:
     """`x` with the same elements in another shape; one dimension may be -1."""
     return _reshape(x, shape=shape)

@@ -116,7 +116,8 @@ class _Comparison:
         for array in arrays:
             array.flags.writeable = False  # whatever writes into its arguments raises
         results, pullback = vjp(of, *arrays)
-        _check_results(order, results, _evaluate(of, arrays))
+        here = _evaluate(of, arrays)
+        _check_results(order, results, here)
         directions = self._directions(arrays, names)
         random = [np.asarray(self.rng.standard_normal(np.shape(y))) for y in results]
         units = self._directions(results, [f"result {i}" for i in range(len(results))])
@@ -125,7 +126,7 @@ class _Comparison:
         rows = _matrix([_flat(pullback(list(g.arrays))) for g in cotangents], _count(arrays))
         got = rows @ _matrix([_flat(v.arrays) for v in directions], _count(arrays)).T
         weights = _matrix([_flat(g.arrays) for g in cotangents], _count(results))
-        columns = [self._difference(order, of, arrays, v) for v in directions]
+        columns = [self._difference(order, of, arrays, here, v) for v in directions]
         expected = weights @ _matrix([derivative for derivative, _ in columns], _count(results)).T
         rounding = np.abs(weights) @ _matrix([noise for _, noise in columns], _count(results)).T
         allowed = self.atol + self.rtol * np.abs(expected) + rounding
@@ -149,8 +150,8 @@ class _Comparison:
                 directions.append(_Direction([*zeros[:i], unit, *zeros[i + 1 :]], name))
         return directions
 
-    def _difference(self, order: str, of: Function, arrays: Arrays, along: _Direction) -> tuple[Any, Any]:
-        """The derivative of the results along a direction, and how far rounding may have moved it.
+    def _difference(self, order: str, of: Function, arrays: Arrays, here: Any, along: _Direction) -> tuple[Any, Any]:
+        """The derivative of the results, which are `here`, along a direction; and how far rounding may have moved it.
 
         Two central differences, at `step` and at half of it, are extrapolated to a step of 0, which leaves an error
         of the fourth order. Where the function is smooth they agree, and the slopes to both sides differ half as much
@@ -161,9 +162,8 @@ class _Comparison:
         def moved(distance: float) -> Any:
             return _evaluate(of, [x + distance * v for x, v in zip(arrays, along.arrays, strict=True)])
 
-        here, above, below = moved(0.0), moved(h), moved(-h)
-        half_above, half_below = moved(h / 2), moved(-h / 2)
-        if not all(np.isfinite(y).all() for y in (here, above, below, half_above, half_below)):
+        above, below, half_above, half_below = moved(h), moved(-h), moved(h / 2), moved(-h / 2)
+        if not all(np.isfinite(y).all() for y in (above, below, half_above, half_below)):
             raise ValueError(
                 f"check_gradients, {order}: the function must be finite where it is differentiated, and is not within "
                 f"{h:.1e} of this value of {along.name}"
@@ -178,11 +178,11 @@ class _Comparison:
         if kink.any():
             at = int(np.argmax(kink))
             slopes = [(here - below) / h, (above - here) / h, (here - half_below) / h * 2, (half_above - here) / h * 2]
-            below, above, half_below, half_above = (f"{slope[at]:.6g}" for slope in slopes)
+            a, b, c, d = (f"{slope[at]:.6g}" for slope in slopes)
             raise KinkError(
-                f"check_gradients, {order}: no derivative by {along.name}: the slopes are {below} and {above} within "
-                f"{h:.1e} below and above it, and {half_below} and {half_above} within half of that. Choose a point "
-                "away from the kink, or a smaller step if the function is only steep"
+                f"check_gradients, {order}: no derivative by {along.name}: the slopes are {a} and {b} within {h:.1e} "
+                f"below and above it, and {c} and {d} within half of that. Choose a point away from the kink, or a "
+                "smaller step if the function is only steep"
             )
         return half_central + (half_central - central) / 3, noise
 
