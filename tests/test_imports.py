@@ -18,6 +18,7 @@ LAYERS = [
     "errors",
     "_dtype",
     "_pytree",
+    "_rows",
     "_tape",
     "primitive",
     "random",
