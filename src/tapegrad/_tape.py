@@ -24,7 +24,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
+from ._rows import Rows
 from .errors import BackwardError, DTypeError, RuleError, ShapeError
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Watch:
 
     def receive(self, entry: Entry, gradient: Any) -> Any:
         """Run the hooks, which may replace the gradient, and add it to the waiting Tensor's `.grad`."""
+        if self.hooks and isinstance(gradient, Rows):
+            gradient = gradient.dense()
         for hook in tuple(self.hooks):
             replaced = hook(gradient if isinstance(gradient, Tensor) else wrap(gradient))
             if replaced is not None:
@@ -87,13 +91,17 @@ class Watch:
                 gradient = cotangent(entry, replaced, isinstance(gradient, Tensor))
         tensor = None if self.tensor is None else self.tensor()
         if tensor is not None:
-            new = gradient if isinstance(gradient, Tensor) else wrap(gradient)
+            new = gradient if isinstance(gradient, Tensor | Rows) else wrap(gradient)
             tensor._grad = new if tensor._grad is None else _add(tensor._grad, new)
         return gradient
 
 
-def _add(old: Tensor, new: Tensor) -> Tensor:
+def _add(old: Tensor | Rows, new: Tensor | Rows) -> Tensor | Rows:
     """The sum of two gradients: plain arrays are added without a record, recorded ones with one."""
+    if isinstance(old, Rows) and isinstance(new, Rows):
+        return old + new  # type: ignore[no-any-return]
+    old = wrap(old.dense()) if isinstance(old, Rows) else old
+    new = wrap(new.dense()) if isinstance(new, Rows) else new
     if old._entry is None and new._entry is None:
         return wrap(old._array + new._array)
     return old + new  # type: ignore[no-any-return]
@@ -110,7 +118,7 @@ class Tensor(TensorMethods):
 
     _array: Any
     _entry: Entry | None
-    _grad: Tensor | None
+    _grad: Tensor | Rows | None
 
     def __init__(self, array: np.ndarray[Any, Any] | np.generic, requires_grad: bool = False) -> None:
         if not isinstance(array, np.ndarray | np.generic):
@@ -383,7 +391,7 @@ def propagate(
                     d = rule(g, saved[place]) if place >= 0 else rule(g, saved, parent.shape, params)
                 try:
                     fits = d.shape == parent.shape and d.dtype is parent.dtype
-                except AttributeError:  # no array at all
+                except AttributeError:  # Rows, or no array at all
                     fits = False
                 if not fits:
                     d = _fit(op, d, parent)
@@ -392,8 +400,8 @@ def propagate(
                 elif parent in owned:
                     add(have, d, have)
                 else:
-                    gradients[parent] = have + d
-                    if not create and parent.shape:  # NumPy's scalars cannot be added to in place
+                    have = gradients[parent] = have + d
+                    if not create and type(have) is ndarray:  # NumPy's scalars, and Rows, cannot be added to in place
                         owned.add(parent)
             if release:
                 entry.saved = None
@@ -427,7 +435,14 @@ def _recordable(entry: Entry, saved: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _fit(op: Op, gradient: Any, parent: Entry) -> Any:
-    """Settle a gradient's shape and dtype: sum over what was broadcast, cast to the input's dtype."""
+    """Settle a gradient's shape and dtype: sum over what was broadcast, cast to the input's dtype.
+
+    Rows stay as they are for a leaf, where the pass ends, and become an array for what a rule or an observer will see.
+    """
+    if isinstance(gradient, Rows):
+        if parent.op is None and gradient.shape == parent.shape and not mode.observers:
+            return Rows(gradient.indices, np.asarray(gradient.values, parent.dtype), parent.shape)
+        gradient = gradient.dense()
     if not isinstance(gradient, Tensor | np.ndarray | np.generic):
         raise RuleError(f"{op.name}: its rule gave {type(gradient).__name__}, not an array of shape {parent.shape}")
     shape = gradient.shape

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._dtype import get_default_dtype
+from ._rows import Rows
 from ._tape import Entry, Tensor, Watch, backward, keep_gradient, keeps_gradient, leaf, mode, wrap
 from .errors import BackwardError, DTypeError, LostGradientError, ShapeError
 from .ops import elementwise, indexing, product, reduction
@@ -86,7 +87,7 @@ class TensorMethods:
 
     _array: Any
     _entry: Entry | None
-    _grad: Tensor | None
+    _grad: Tensor | Rows | None
 
     # Arithmetic
 
@@ -327,7 +328,7 @@ class TensorMethods:
     @property
     def grad(self) -> Tensor | None:
         """What backward passes have added up for this tensor; None before the first, settable."""
-        return self._grad
+        return wrap(self._grad.dense()) if isinstance(self._grad, Rows) else self._grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -420,7 +421,7 @@ class TensorMethods:
         self._must_be_leaf("copy.deepcopy")
         new = wrap(self._array)
         new.requires_grad = self.requires_grad
-        new._grad = None if self._grad is None else wrap(self._grad._array)
+        new._grad = wrap(self._grad._array) if isinstance(self._grad, Tensor) else self._grad
         return new
 
     def __reduce__(self) -> Any:
