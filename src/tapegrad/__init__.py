@@ -25,7 +25,7 @@ from .tensor import arange, asarray, eye, full, linspace, ones, tensor, zeros
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from . import data, nn, optim, testing, train
+    from . import data, io, nn, optim, testing, train
 
 __version__ = "0.1.0"
 
@@ -45,6 +45,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "io",
     "jacobian",
     "jvp",
     "keep_gradients",
@@ -75,6 +76,6 @@ __all__ += ops.__all__
 
 def __getattr__(name: str) -> Any:
     """Import on first use what most programs do without."""
-    if name in {"data", "nn", "optim", "testing", "train"}:
+    if name in {"data", "io", "nn", "optim", "testing", "train"}:
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
