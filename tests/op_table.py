@@ -1340,9 +1340,66 @@ POOLINGS = [
     ),
 ]
 
+
+def added_up(table, ids, offsets=None, mode="sum"):
+    """The rows of each bag added up, one after the other."""
+    starts = np.arange(len(ids)) * ids.shape[1] if offsets is None else offsets
+    bags = np.split(ids.reshape(-1), starts[1:])[: len(starts)]
+    out = np.zeros((len(bags), table.shape[1]), table.dtype)
+    for total, bag in zip(out, bags, strict=True):
+        for i in bag:
+            total += table[i]
+    counts = np.array([[max(len(bag), 1)] for bag in bags])
+    return out / (counts.astype(table.dtype) if table.dtype.kind == "f" else counts) if mode == "mean" else out
+
+
+TABLE = grid(5, 3)
+BAG, STARTS = np.array([4, 0, 0, 3, 4, 4]), np.array([0, 2, 2, 3])
+EMBEDDINGS = [
+    row(
+        "embedding",
+        lambda table, ids: table[ids],
+        [
+            sample(TABLE, np.array([1, 4, 1, 0])),
+            sample(TABLE, np.array([[2, 2, 2], [0, 4, 0]])),
+            sample(TABLE, np.array(3)),
+            sample(TABLE, np.array([], np.int64)),
+            sample(np.zeros((5, 0)), np.array([1, 1])),
+        ],
+        bad(IndexError, "embedding: expected ids from 0 to 4, the rows of the table, got 5", TABLE, [0, 5]),
+        bad(IndexError, "embedding: expected ids from 0 to 4, the rows of the table, got -1", TABLE, [0, -1]),
+        bad(ShapeError, "embedding: expected a table (rows, columns), got (3,)", x3, [0]),
+        bad(DTypeError, "embedding: ids must be integers, got float64", TABLE, [0.0]),
+        numpy=False,
+    ),
+    row(
+        "embedding_bag",
+        added_up,
+        [
+            sample(TABLE, BAG, STARTS),
+            sample(TABLE, BAG, STARTS, mode="mean"),
+            sample(TABLE, BAG, np.array([0, 6])),
+            sample(TABLE, BAG.reshape(2, 3)),
+            sample(TABLE, BAG.reshape(3, 2), mode="mean"),
+            sample(TABLE, np.array([], np.int64), np.array([0, 0])),
+            sample(np.zeros((5, 0)), BAG, STARTS),
+            sample(np.zeros((0, 2)), np.zeros((3, 0), np.int64), mode="mean"),
+        ],
+        bad(IndexError, "embedding_bag: expected ids from 0 to 4, the rows of the table, got 5", TABLE, [[0, 5]]),
+        bad(ShapeError, "embedding_bag: without offsets, expected ids (bags, ids of each), got (6,)", TABLE, BAG),
+        bad(ShapeError, "expected ids (N,) and offsets (B,), got (2, 3) and (1,)", TABLE, BAG.reshape(2, 3), [0]),
+        bad(ShapeError, "offsets that begin with 0 and grow to at most 6, the number of ids", TABLE, BAG, [1, 2]),
+        bad(ShapeError, "offsets that begin with 0 and grow to at most 6", TABLE, BAG, [0, 3, 2]),
+        bad(ShapeError, "offsets that begin with 0 and grow to at most 6", TABLE, BAG, [0, 7]),
+        bad(DTypeError, "embedding_bag: offsets must be integers, got float64", TABLE, BAG, [0.0]),
+        bad(ValueError, "embedding_bag: expected mode 'sum' or 'mean', got 'max'", TABLE, BAG, STARTS, mode="max"),
+        numpy=False,
+    ),
+]
+
 ROWS = [
     *ARITHMETIC, *EXPONENTIAL, *TRIGONOMETRIC, *BOUNDS, *ROUNDING, *BITS, *REDUCTIONS, *PRODUCTS, *SHAPES, *INDEXING,
-    *ACTIVATIONS, *LOSSES, *CONVOLUTIONS, *POOLINGS,
+    *ACTIVATIONS, *LOSSES, *CONVOLUTIONS, *POOLINGS, *EMBEDDINGS,
 ]  # fmt: skip
 
 # What can be spelled, but has no name of its own in `tapegrad`: Python's operators, indexing, more names of NumPy's.

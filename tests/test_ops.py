@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from op_table import (
     CONVOLUTIONS,
+    EMBEDDINGS,
     OTHERS,
     POOLINGS,
     ROWS,
@@ -28,7 +29,7 @@ from tapegrad.errors import BackwardError
 
 EVERY = [*ROWS, *OTHERS]
 REFUSE_0D = {"matmul", "vecdot", "matrix_transpose", "swapaxes", "moveaxis", "unstack", "split", "array_split"} | {
-    row.name for row in [*CONVOLUTIONS, *POOLINGS]
+    row.name for row in [*CONVOLUTIONS, *POOLINGS, *EMBEDDINGS]
 }
 
 
