@@ -1,4 +1,4 @@
-"""Linear: a fully connected layer."""
+"""Linear: a fully connected layer, also called Affine."""
 
 from __future__ import annotations
 
@@ -46,3 +46,6 @@ class Linear(Module):
     def extra_repr(self) -> str:
         bias = "" if self.bias is not None else ", bias=False"
         return f"in_features={self.in_features}, out_features={self.out_features}{bias}"
+
+
+Affine = Linear  # its name in texts that write layers by hand: the same formula, with the weight the same way round

@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .._tape import Tensor
+from .._pytree import flatten
+from .._tape import Tensor, no_grad
+from ..debug.columns import in_columns
 from ..errors import DTypeError, ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
 
 class Module:
@@ -34,9 +36,27 @@ class Module:
 
     training: bool = True
     forward: Callable[..., Any]
+    _forward_hooks: tuple[Callable[[Module, tuple[Any, ...], Any], Any], ...] = ()
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return self.forward(*arguments, **options)
+        out = self.forward(*arguments, **options)
+        for hook in self._forward_hooks:
+            replaced = hook(self, arguments, out)
+            if replaced is not None:
+                out = replaced
+        return out
+
+    def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> Callable[[], None]:
+        """Call `hook(module, arguments, out)` after each `forward`; what it gives, unless None, takes `out`'s place.
+
+        Gives a function that removes the hook.
+        """
+        self._forward_hooks = (*self._forward_hooks, hook)
+
+        def remove() -> None:
+            self._forward_hooks = tuple(h for h in self._forward_hooks if h is not hook)
+
+        return remove
 
     # What is inside. A dictionary keeps what it is given in order, so names come in the order of assignment.
 
@@ -93,6 +113,20 @@ class Module:
         """Behave as in use, where nothing is dropped out or averaged: `train(False)`."""
         return self.train(False)
 
+    def to(self, dtype: DTypeLike) -> Self:
+        """Give every floating-point parameter and buffer `dtype`. Gives the module.
+
+        The Tensors stay the same objects, so an optimizer keeps its parameters. Their gradients are dropped, and what
+        was recorded before no longer reaches them. Raises DTypeError for a dtype that is not a floating-point one.
+        """
+        new = np.dtype(dtype)
+        if new.kind != "f":
+            raise DTypeError(f"{type(self).__name__}.to: expected a floating-point dtype, got {new}")
+        for _, tensor in self._state():
+            if tensor.dtype.kind == "f" and tensor.dtype != new:
+                _convert(tensor, new)
+        return self
+
     # Saving
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -130,6 +164,49 @@ class Module:
         """What stands between the parentheses of this module's repr; nothing, unless a subclass says."""
         return ""
 
+    def summary(self, *examples: Any) -> str:
+        """A table of the modules, a line each: name, layer, and how many numbers its own parameters have.
+
+        With `examples`, the arguments of a call, it also has the shape of what each module gave. That call runs as in
+        use, as after `eval()`, and records nothing. A parameter that several modules share counts for the first.
+        """
+        shapes = self._shapes(examples) if examples else {}
+        rows, seen = [], set()
+        for name, module in self.named_modules():
+            own = [v for n, v in module.members() if isinstance(v, Tensor) and _is_state(n, v) and v.requires_grad]
+            new = {id(tensor): tensor for tensor in own if id(tensor) not in seen}
+            seen |= set(new)
+            count = sum(tensor.size for tensor in new.values())
+            layer = f"{type(module).__name__}({module.extra_repr()})"
+            rows.append(
+                [name, layer, *([shapes.get(id(module), "")] if examples else []), f"{count:,}" if count else ""]
+            )
+        total = sum(parameter.size for parameter in self.parameters())
+        head = ["name", "layer", *(["output shape"] if examples else []), "parameters"]
+        blank = [""] * (len(head) - 2)
+        lines = in_columns([head, *rows, ["total", *blank, f"{total:,}"]], "<" * (len(head) - 1) + ">")
+        rule = "-" * max(map(len, lines))
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    def _shapes(self, examples: tuple[Any, ...]) -> dict[int, str]:
+        """The shape of what each module inside gives when this one is called with `examples`, by the module's id."""
+        modules = [module for _, module in self.named_modules()]
+        modes = [module.training for module in modules]
+        shapes: dict[int, str] = {}
+
+        def note(module: Module, arguments: tuple[Any, ...], out: Any) -> None:
+            shapes[id(module)] = ", ".join(str(np.shape(leaf)) for leaf in flatten(out)[0])
+
+        removals = [module.register_forward_hook(note) for module in modules]
+        try:
+            with no_grad():
+                self.eval()(*examples)
+        finally:
+            for module, mode, remove in zip(modules, modes, removals, strict=True):
+                module.training = mode
+                remove()
+        return shapes
+
     def __repr__(self) -> str:
         return "\n".join(self._lines("", set()))
 
@@ -145,6 +222,18 @@ class Module:
         for name, value in self.members():
             if isinstance(value, Module):
                 yield from (f"  {line}" for line in value._lines(f"{name}: ", seen))
+
+
+def _convert(tensor: Tensor, dtype: np.dtype[Any]) -> None:
+    """Give a leaf another dtype. An entry keeps the dtype that it was made with, so the leaf needs another one."""
+    old = tensor._entry
+    tensor.requires_grad = False
+    tensor._array = tensor._array.astype(dtype)
+    tensor._grad = None
+    if old is not None:
+        tensor.requires_grad = True
+        assert tensor._entry is not None
+        tensor._entry.watch, old.watch = old.watch, None  # hooks move along
 
 
 def _is_state(name: str, tensor: Tensor) -> bool:

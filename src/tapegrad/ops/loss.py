@@ -13,12 +13,13 @@ from .._tape import Tensor
 from ..errors import ShapeError
 from ..primitive import primitive
 from .activation import floating, log_softmax, sigmoid
-from .elementwise import exp
+from .elementwise import clip, exp
 from .indexing import getitem_op, index_add, plain_key
 from .reduction import sum as _sum
 from .shape import moveaxis
 
 __all__ = [
+    "huber",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
 ]
@@ -119,3 +120,30 @@ def sigmoid_cross_entropy(logits: Any, labels: Any) -> Any:
     `-labels log(p) - (1 - labels) log(1 - p)` with `p = sigmoid(logits)`; the gradient for the logits is `p - labels`.
     """
     return _binary(logits, labels)
+
+
+def _huber_raw(x: Any, y: Any, *, delta: float) -> Any:
+    distance = np.abs(x - y)
+    # With `inside` at most delta this is both formulas at once, and never squares a large number.
+    inside = np.minimum(distance, delta)
+    return inside * (distance - inside / 2)
+
+
+_huber = primitive(
+    _huber_raw,
+    lambda g, x, y, delta: g * clip(x - y, -delta, delta),
+    lambda g, x, y, delta: -g * clip(x - y, -delta, delta),
+    name="huber",
+    broadcasts=True,
+)
+
+
+def huber(x: Any, y: Any, delta: float = 1.0) -> Any:
+    """Half the squared difference up to `delta`, and from there on a straight line of slope `delta`, elementwise.
+
+    `delta * (|x - y| - delta / 2)` is the line. Raises ValueError for a `delta` that is not positive. Source: Huber,
+    Robust estimation of a location parameter, Annals of Mathematical Statistics 35, 1964.
+    """
+    if not delta > 0:
+        raise ValueError(f"huber: expected a positive delta, got {delta}")
+    return _huber(x, y, delta=delta)
