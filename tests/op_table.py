@@ -290,6 +290,28 @@ def _sigmoid_cross_entropy(logits: Any, labels: Any) -> Any:
     return labels * _softplus(-logits) + (1 - labels) * _softplus(logits)
 
 
+def _huber(x: Any, y: Any, delta: float = 1.0) -> Any:
+    distance = np.abs(x - y)
+    return np.where(distance <= delta, distance * distance / 2, delta * (distance - np.longdouble(delta) / 2))
+
+
+def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    return np.where(x > 0, x, negative_slope * x)
+
+
+def _elu(x: Any, alpha: float = 1.0) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(x))
+
+
+def _gelu(x: Any) -> Any:
+    below = [math.erfc(-v / math.sqrt(2)) / 2 for v in np.asarray(x, np.float64).ravel().tolist()]
+    return x * np.reshape(below, np.shape(x))
+
+
+def _silu(x: Any) -> Any:
+    return x * _sigmoid(x)
+
+
 def _index_update(x: Any, key: Any, value: Any) -> Any:
     out = np.array(x)
     out[key] = value
@@ -1176,6 +1198,24 @@ LOSSES = [
         numpy=False,
         exact=False,
     ),
+    row(
+        "huber",
+        precisely(_huber),
+        [
+            sample(x23, positive),
+            sample(x23, positive, 0.3),
+            sample(x23, x3 * 3, delta=5.0),
+            sample(grid(2, 1), 1.0),
+            sample(grid(), grid(salt=0.3)),
+            sample(x3, grid(2, 3, salt=0.6)),
+            sample(np.zeros((0, 3)), x3),
+        ],
+        bad(ShapeError, "do not broadcast together", x23, grid(2)),
+        bad(ValueError, "huber: expected a positive delta, got 0", x23, x23, delta=0),
+        bad(ValueError, "huber: expected a positive delta, got nan", x23, x23, delta=math.nan),
+        numpy=False,
+        exact=False,
+    ),
 ]  # fmt: skip
 
 # Values of which sums of some products are far from losing digits.
@@ -1402,8 +1442,18 @@ ROWS = [
     *ACTIVATIONS, *LOSSES, *CONVOLUTIONS, *POOLINGS, *EMBEDDINGS,
 ]  # fmt: skip
 
-# What can be spelled, but has no name of its own in `tapegrad`: Python's operators, indexing, more names of NumPy's.
+# What can be spelled, but has no name of its own in `tapegrad`: Python's operators, indexing, more names of NumPy's,
+# and what `nn.functional` has beyond `tapegrad`.
 OTHERS = [
+    *[
+        row(name, precisely(reference), samples, call=getattr(tg.nn.functional, name), numpy=False, exact=False)
+        for name, reference, samples in (
+            ("leaky_relu", _leaky_relu, [*unary(), sample(x23, 0.3), sample(x23, negative_slope=-0.5)]),
+            ("elu", _elu, [*unary(), sample(x23, 0.3), sample(x23, alpha=2.0), sample(LARGE)]),
+            ("gelu", _gelu, [*unary(), sample(grid(2, 3, low=-8.0, high=8.0))]),
+            ("silu", _silu, [*unary(), sample(LARGE)]),
+        )
+    ],
     row("**", lambda x, y: x**y, next(r for r in ARITHMETIC if r.name == "pow").samples, NO_BROADCAST,
         call=lambda x, y: x**y),
     row("[]", lambda x, key: x[key], [sample(x234, key) for key in KEYS] + [sample(grid(), ()), sample(grid(), ...)],

@@ -21,7 +21,7 @@ from .module import Module
 
 def _leaky_relu_raw(x: Any, *, slope: float) -> Any:
     x = floating(x)
-    return np.where(x > 0, x, slope * x)
+    return np.where(x > 0, x, slope * x)[()]
 
 
 _leaky_relu = primitive(_leaky_relu_raw, lambda g, x, slope: where(greater(x, 0), g, slope * g), name="leaky_relu")
@@ -34,7 +34,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
 
 def _elu_raw(x: Any, *, alpha: float) -> Any:
     x = floating(x)
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))[()]
 
 
 # The exponential is taken of negative numbers only: where it is not wanted, it could overflow.
