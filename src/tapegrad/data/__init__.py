@@ -1,8 +1,10 @@
-"""Data to train on: the digits that come with the package, MNIST's files, and batches of either."""
+"""Data to train on: digits, MNIST and film reviews, texts as numbers, and batches of any of them."""
 
 from . import datasets
+from .bags import Bags
 from .batches import Batches, batches
-from .datasets import Dataset
+from .datasets import Dataset, Reviews
 from .splits import split
+from .text import Vocabulary
 
-__all__ = ["Batches", "Dataset", "batches", "datasets", "split"]
+__all__ = ["Bags", "Batches", "Dataset", "Reviews", "Vocabulary", "batches", "datasets", "split"]
