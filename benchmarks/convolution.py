@@ -123,11 +123,12 @@ def our_tasks(case: Conv | Pool) -> dict[Any, Any]:
     x, filters, g = case.arrays()
     leaves = [tg.tensor(a, requires_grad=True) for a in (x, filters) if a is not None]
     arguments = (*leaves, None)[:2]
+    cotangent = tg.tensor(g)  # an array would be copied, since its owner may go on writing into it
 
     def back() -> None:
         for leaf in leaves:
             leaf.grad = None
-        case.ours(*arguments).backward(g)
+        case.ours(*arguments).backward(cotangent)
 
     return {("tapegrad", "forward"): partial(case.ours, x, filters), ("tapegrad", "both"): back}
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _IMAGE = 192 * 1024  # bytes of image rows that a job works on, beside its filters: they stay in a second-level cache
 _BLOCK = 448 * 1024  # bytes of image rows and gradients from which filters are summed: the more, the longer the sums
-_SMALL = 1_000_000  # multiply-adds below which waking a thread costs more than it brings
+_JOBS = 16  # into which a call is divided where it can be, so that some threads can share them evenly
+_SMALL = 500_000  # multiply-adds below which waking a thread costs more than it brings
 
 
 def forward(x: Array, filters: Array, at: Windows, groups: int) -> Array:
@@ -170,7 +171,7 @@ def _correlate(
         n, shape, out_shape = 1, (*counts, shape[3]), (*counts, out_shape[3])
     panels = _panels(kernel)
     row_bytes = taps[0] * step[1] * ((counts[2] - 1) * step[2] + taps[2]) * channels[1] * source.itemsize
-    rows = _rows(counts[1], row_bytes, _IMAGE)
+    rows = min(_rows(counts[1], row_bytes, _IMAGE), -(-counts[1] * n * counts[0] // _JOBS))
     threads.run(
         correlation.correlate, n * counts[0] * -(-counts[1] // rows), source.reshape(-1), shape, channels,
         panels.reshape(-1), panels.shape[2], out.reshape(-1), out_shape, out_channels,
@@ -255,24 +256,28 @@ def _filter_gradient(
     n, *shape = x.shape
     _, *g_shape = g.shape
     wide = width(x.itemsize)
-    columns = -(-g_channels[1] // wide) * wide
+    panels = -(-g_channels[1] // wide)
+    apart, together = channels[1], taps[2] * channels[1]
+    clipped = at.dilation[2] > 1 or taps[2] * _work(apart) <= 1.1 * _work(together)
     row_bytes = (
-        taps[0] * at.strides[1] * ((g_shape[2] - 1) * at.strides[2] + taps[2]) * channels[1] + g_shape[2] * columns
+        taps[0] * at.strides[1] * ((g_shape[2] - 1) * at.strides[2] + taps[2]) * channels[1]
+        + g_shape[2] * panels * wide
     ) * x.itemsize
     rows = _rows(g_shape[1], row_bytes, _BLOCK)
     total = n * g_shape[0] * -(-g_shape[1] // rows)
-    size = math.prod(taps) * channels[1] * columns
-    # Each part has sums of its own, to be added up at the end; they may take as much memory as the image does.
-    parts = max(1, min(total, 8, x.size // size))
-    partials = np.empty((parts, math.prod(taps) * channels[1], columns), x.dtype)
-    across = channels[1] * (taps[2] if at.dilation[2] == 1 else 1)
+    size = math.prod(taps) * channels[1] * panels * wide
+    # Each part has sums of its own, to be added up at the end; they may take as much memory as the image does. A slice
+    # reads all images again.
+    parts = max(1, min(total, _JOBS // 2, x.size // size))
+    slices = min(panels * taps[0] * taps[1], -(-_JOBS // 2 // parts))
+    partials = np.empty((parts, math.prod(taps) * channels[1], panels * wide), x.dtype)
     threads.run(
-        correlation.correlate_filter, parts, x.reshape(-1), tuple(shape), channels, g.reshape(-1), tuple(g_shape),
-        g_channels, wide, partials.reshape(-1), taps, _negative(at.before), at.strides, at.dilation, rows,
-        parts, _divisor(across), total,
+        correlation.correlate_filter, parts * slices, x.reshape(-1), tuple(shape), channels, g.reshape(-1),
+        tuple(g_shape), g_channels, wide, partials.reshape(-1), taps, _negative(at.before), at.strides, at.dilation,
+        rows, parts, slices, clipped, _divisor(apart if clipped else together), total,
         scratch=(
-            (_seen(rows, g_shape[2], taps, at.strides, at.dilation, channels[1]), x.dtype),
-            (rows * g_shape[2] * columns if g_channels[1] < columns else 0, x.dtype),
+            (0 if clipped else _seen(rows, g_shape[2], taps, at.strides, at.dilation, channels[1]), x.dtype),
+            (rows * g_shape[2] * panels * wide if g_channels[1] % wide else 0, x.dtype),
             (rows, np.intp),
         ),
         parallel=n * math.prod(g_shape[:3]) * size > _SMALL,
@@ -283,14 +288,15 @@ def _filter_gradient(
 
 def _divisor(across: int) -> int:
     """The tile height to start with: that which leaves the fewest rows to smaller tiles."""
+    return min((h for h in HEIGHTS if h <= across), key=lambda height: _work(across, height))
 
-    def work(height: int) -> float:
-        cost, rest = (across // height) * max(height, 4), across % height
-        for h in HEIGHTS[1:]:
-            cost, rest = cost + (rest // h) * max(h, 4), rest % h
-        return cost
 
-    return min((h for h in HEIGHTS if h <= across), key=work)
+def _work(across: int, height: int | None = None) -> int:
+    """How long tiles take for `across` rows, when those of `height` go first."""
+    rest, cost = across, 0
+    for h in (height or _divisor(across), *HEIGHTS[1:]):
+        cost, rest = cost + (rest // h) * max(h, 4), rest % h
+    return cost
 
 
 # --------------------------------------------------------------------------------------------------
@@ -301,11 +307,17 @@ def _repeated(x: Array, times: int) -> Array:
     return x if times == 1 else np.repeat(x, times, axis=-1)
 
 
+def _places(taps: tuple[int, ...]) -> list[tuple[int, Any]]:
+    """What the depthwise kernels list: two numbers for a filter's rows, for its columns, and for all of its cells."""
+    return [(2 * count, np.intp) for count in (taps[0] * taps[1], taps[2], math.prod(taps))]
+
+
 def _depthwise(x: Array, filters: Array, y: Array, at: Windows, groups: int) -> Array:
     x = _repeated(x, y.shape[-1] // groups)
     threads.run(
         depthwise.forward, math.prod(y.shape[:3]), x.reshape(-1), x.shape[1:], filters.reshape(-1), y.reshape(-1),
-        at.out, at.size, _negative(at.before), at.strides, at.dilation, parallel=y.size * math.prod(at.size) > _SMALL,
+        at.out, at.size, _negative(at.before), at.strides, at.dilation,
+        scratch=_places(at.size), parallel=y.size * math.prod(at.size) > _SMALL,
     )  # fmt: skip
     return y
 
@@ -316,7 +328,7 @@ def _depthwise_input_gradient(g: Array, filters: Array, out: Array, at: Windows,
     threads.run(
         depthwise.input_gradient, math.prod(full.shape[:3]), g.reshape(-1), at.out, filters.reshape(-1),
         full.reshape(-1), full.shape[1:4], channels, at.size, _negative(at.before), at.strides, at.dilation,
-        parallel=g.size * math.prod(at.size) > _SMALL,
+        scratch=_places(at.size), parallel=g.size * math.prod(at.size) > _SMALL,
     )  # fmt: skip
     return full if full is out else full.reshape(*out.shape, channels // groups).sum(axis=-1)
 

@@ -117,89 +117,116 @@ def correlate(
                     w += height
 
 
+@inlined
+def _meeting(origin, step, count, size):
+    """The first and the last + 1 of `count` results whose cell, at `origin + p * step`, lies in an image of `size`."""
+    low = min(max(0, -(origin // step)), count)
+    return low, max(low, min(count, (size - 1 - origin) // step + 1))
+
+
 @compiled
 def correlate_filter(
     first, last, source, shape, channels, g, g_shape, g_channels, width, partials,
-    taps, origin, step, spacing, rows, parts, height, total, buffer, g_buffer, segments,
+    taps, origin, step, spacing, rows, parts, slices, clipped, height, total, buffer, g_buffer, segments,
 ):  # fmt: skip
-    """Sums of products of windows of `source` with `g`, for each tap: a share of the `total` blocks of rows a job.
+    """Sums of products of windows of `source` with `g`, for each tap.
 
-    `partials` is (parts, taps, input channels, output channels rounded up to panels); the caller adds up the parts.
+    A job is one of `parts` shares of the `total` blocks of rows, for one of `slices` of the sums. `partials` is (parts,
+    taps, input channels, output channels rounded up to panels); the caller adds up the parts. When `clipped`, each tap
+    takes the cells that it meets inside the image. Else rows are padded, and the taps of a filter row count as
+    channels, which lie side by side: better for few channels.
     """
     c0, cg = channels
     o0, og = g_channels
     kd, kh, kw = taps
     depth, high, wide_in, all_channels = shape
     od, oh, ow, oc = g_shape
-    fused = spacing[2] == 1
-    lines = 1 if fused else kw
-    across = kw * cg if fused else cg
+    lines = kw if clipped else 1
+    across = cg if clipped else kw * cg
     wide = (ow - 1) * step[2] + (kw - 1) * spacing[2] + 1
-    inside = origin[2] >= 0 and origin[2] + wide <= wide_in and cg == all_channels
     columns = -(-og // width)
     packed = og % width != 0
+    g_step = width if packed else oc
     blocks = -(-oh // rows)
     size = kd * kh * kw * cg * columns * width
-    for part in range(first, last):
-        begin = part * total // parts
-        for job in range(begin, (part + 1) * total // parts):
-            block = job % blocks
-            d = job // blocks % od
-            n = job // blocks // od
+    strips = columns * kd * kh
+    for job in range(first, last):
+        part = job // slices
+        strip_first = job % slices * strips // slices
+        strip_last = (job % slices + 1) * strips // slices
+        for strip in range(strip_first, strip_last):
+            to = part * size + strip % (kd * kh) * kw * cg * columns * width + strip // (kd * kh) * width
+            for m in range(kw * cg):
+                clear(partials, to + m * columns * width, width)
+        for turn in range(part * total // parts, (part + 1) * total // parts):
+            block = turn % blocks
+            d = turn // blocks % od
+            n = turn // blocks // od
             r0 = block * rows
             r1 = min(oh, r0 + rows)
             front = origin[0] + d * step[0]
             top = origin[1] + r0 * step[1]
-            tall = (r1 - r0 - 1) * step[1] + (kh - 1) * spacing[1] + 1
-            direct = inside and top >= 0 and top + tall <= high and front >= 0 and front + (kd - 1) * spacing[0] < depth
-            if direct:
+            if clipped:
                 image = source
-                base = (((n * depth + front) * high + top) * wide_in + origin[2]) * cg
-                pitch = wide_in * cg
+                pitch = wide_in * all_channels
                 plane = spacing[0] * high * pitch
+                base = ((n * depth + front) * high + top) * pitch + origin[2] * all_channels + c0
+                a_step = step[2] * all_channels
             else:
+                tall = (r1 - r0 - 1) * step[1] + (kh - 1) * spacing[1] + 1
                 _copy_padded(source, shape, n, front, spacing[0], kd, top, tall, origin[2], wide, c0, cg, buffer)
                 image = buffer
                 base = 0
                 pitch = wide * cg
                 plane = tall * pitch
+                a_step = step[2] * cg
             for r in range(r1 - r0):
                 segments[r] = r * step[1] * pitch
             g_at = (((n * od + d) * oh + r0) * ow) * oc + o0
             if packed:
-                for p in range((r1 - r0) * ow):
-                    for panel in range(columns):
+                for panel in range(strip_first // (kd * kh), -(-strip_last // (kd * kh))):
+                    valid = min(width, og - panel * width)
+                    for p in range((r1 - r0) * ow):
                         to = (panel * rows * ow + p) * width
-                        valid = min(width, og - panel * width)
                         copy(g_buffer, to, g, g_at + p * oc + panel * width, valid)
                         clear(g_buffer, to + valid, width - valid)
-            for panel in range(columns):
-                for z in range(kd):
-                    for y in range(kh):
-                        for x in range(lines):
-                            start = base + z * plane + y * spacing[1] * pitch + x * spacing[2] * cg
-                            to = part * size + (((z * kh + y) * lines + x) * across * columns + panel) * width
-                            m = 0
-                            while m < across:
-                                rest = across - m
-                                h = (
-                                    height
-                                    if rest >= height
-                                    else (
-                                        _HEIGHT_1
-                                        if rest >= _HEIGHT_1
-                                        else (_HEIGHT_2 if rest >= _HEIGHT_2 else _HEIGHT_3)
-                                    )
-                                )
-                                run_tile(
-                                    h, image, start + m, 1, step[2] * cg, segments, r1 - r0, ow,
-                                    g_buffer if packed else g,
-                                    panel * rows * ow * width if packed else g_at + panel * width,
-                                    width if packed else oc,
-                                    ow * (width if packed else oc),
-                                    partials, to + m * columns * width, columns * width, job > begin,
-                                )  # fmt: skip
-                                m += h
+            for strip in range(strip_first, strip_last):
+                panel = strip // (kd * kh)
+                z = strip // kh % kd
+                y = strip % kh
+                g_panel = panel * rows * ow * width if packed else g_at + panel * width
+                row_low, row_high = 0, r1 - r0
+                if clipped:
+                    if front + z * spacing[0] < 0 or front + z * spacing[0] >= depth:
+                        continue
+                    row_low, row_high = _meeting(top + y * spacing[1], step[1], r1 - r0, high)
+                for x in range(lines):
+                    low, high_x = 0, ow
+                    if clipped:
+                        low, high_x = _meeting(origin[2] + x * spacing[2], step[2], ow, wide_in)
+                    if row_low == row_high or low == high_x:
+                        continue
+                    start = base + z * plane + (row_low * step[1] + y * spacing[1]) * pitch + low * a_step
+                    if clipped:
+                        start += x * spacing[2] * all_channels
+                    to = part * size + (((z * kh + y) * lines + x) * across * columns + panel) * width
+                    m = 0
+                    while m < across:
+                        rest = across - m
+                        if rest >= height:
+                            h = height
+                        elif rest >= _HEIGHT_1:
+                            h = _HEIGHT_1
+                        elif rest >= _HEIGHT_2:
+                            h = _HEIGHT_2
+                        else:
+                            h = _HEIGHT_3
+                        run_tile(
+                            h, image, start + m, 1, a_step, segments, row_high - row_low, high_x - low,
+                            g_buffer if packed else g, g_panel + (row_low * ow + low) * g_step, g_step, ow * g_step,
+                            partials, to + m * columns * width, columns * width, True,
+                        )  # fmt: skip
+                        m += h
 
 
 @compiled

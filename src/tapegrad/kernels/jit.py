@@ -16,6 +16,8 @@ import llvmlite.binding
 import numba
 import numba.core.caching
 
+from .jobs import shared
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,10 +36,20 @@ _FunctionCache: Any = numba.core.caching.FunctionCache  # which has no types
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a kernel of `function(first, last, ...)`, which does a range of jobs, for `threads.run` to share out."""
+    return _with_cache(shared(numba.njit(**_OPTIONS)(function)), function)
+
+
+def cached(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` when it is first called with arguments of a type, or load it from the cache."""
+    return _with_cache(function, function)
+
+
+def _with_cache(function: Callable[..., Any], written: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function`; the cache knows it by the place where it, or what it calls, was `written`."""
     kernel: Any = numba.njit(**_OPTIONS)(function)
     try:
-        kernel._cache = _Cache(function)
+        kernel._cache = _Cache(written)
     except RuntimeError as error:  # numba found no folder to write to
         _warn("made", error)
     return kernel  # type: ignore[no-any-return]
@@ -94,7 +106,7 @@ def _warn(done: str, error: Exception) -> None:
 
 
 # numba asks only whether the file of a kernel itself has changed, but kernels contain code from these as well.
-SHARED = ("jit", "memory", "tile", "vectors")
+SHARED = ("atomic", "jit", "jobs", "memory", "tile", "vectors")
 _SOURCES = hashlib.sha256(b"".join(pkgutil.get_data(__package__, f"{name}.py") or b"" for name in SHARED)).hexdigest()
 
 

@@ -1,14 +1,13 @@
-"""Threads for kernels: a call's jobs are handed out one range at a time, and the caller works too.
+"""Threads for kernels: the caller and a team of helpers take a call's jobs from a common stack.
 
-What a job computes depends on the job alone, so results have the same bits for any number of threads. The pool is
+What a job computes depends on the job alone, so results have the same bits for any number of threads. The team is
 tapegrad's own, since numba's "workqueue" layer ends the process when two Python threads enter it. Any number of
-threads may call at once: a caller whose helpers are all busy elsewhere does its jobs itself.
+threads may call at once: a caller who finds the team at work for another does its jobs itself.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
+import atexit
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,10 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future, ThreadPoolExecutor
 
-_pool: ThreadPoolExecutor | None = None
+    from .team import Team
+
+_team: Team | None = None
 
 
 def _available() -> int:
@@ -49,12 +49,20 @@ def set_num_threads(count: int) -> None:
     if not isinstance(count, int | np.integer) or count < 1:
         raise ValueError(f"set_num_threads: expected a positive integer, got {count!r}")
     _count = int(count)
-    _forget()
+    _dismiss()
+
+
+@atexit.register
+def _dismiss() -> None:
+    global _team
+    team, _team = _team, None
+    if team is not None:
+        team.close()
 
 
 def _forget() -> None:
-    global _pool
-    _pool = None
+    global _team
+    _team = None
 
 
 if hasattr(os, "register_at_fork"):
@@ -68,44 +76,26 @@ def run(
     scratch: Sequence[tuple[int, Any]] = (),
     parallel: bool = True,
 ) -> None:
-    """Call `kernel(first, last, *arguments)` on ranges that cover `range(jobs)`, from several threads.
+    """Run a kernel on `range(jobs)`, from several threads.
 
     After the arguments, each thread hands over arrays of its own to work in, of the sizes and dtypes in `scratch`.
     """
-    helpers = min(_count, jobs) - 1
-    if helpers <= 0 or not parallel:
-        if jobs:
-            kernel(0, jobs, *arguments, *_empty(scratch))
-        return
-    # Several ranges a thread: one that is held up elsewhere leaves its share to the others.
-    size = -(-jobs // (4 * (helpers + 1)))
-    ticket = itertools.count(0, size).__next__
+    from .team import alone
 
-    def work() -> None:
-        own = _empty(scratch)
-        while (first := ticket()) < jobs:
-            kernel(first, min(first + size, jobs), *arguments, *own)
-
-    futures = _started(work, helpers)
-    work()
-    for future in futures:
-        if not future.cancel():  # one that has not begun has nothing left to do
-            future.result()
+    if parallel and min(_count, jobs) > 1:
+        # A few jobs at a time where there are many; so few that no thread has much to do when the others are done.
+        size = max(1, jobs // (16 * _count))
+        if _gathered().run(kernel, jobs, size, arguments, scratch):
+            return
+    if jobs:
+        alone(kernel, jobs, arguments, scratch)
 
 
-def _started(work: Callable[[], None], helpers: int) -> list[Future[None]]:
-    """`work`, handed to so many threads of the pool, or to fewer when no more can be started."""
-    global _pool
-    from concurrent.futures import ThreadPoolExecutor
+def _gathered() -> Team:
+    global _team
+    from .team import Team
 
-    pool = _pool
-    if pool is None:
-        pool = _pool = ThreadPoolExecutor(_count, thread_name_prefix="tapegrad")
-    futures: list[Future[None]] = []
-    with contextlib.suppress(RuntimeError):  # the interpreter is about to end, or the system allows no more threads
-        futures.extend(pool.submit(work) for _ in range(helpers))  # keeps those that were started until then
-    return futures
-
-
-def _empty(scratch: Sequence[tuple[int, Any]]) -> list[Any]:
-    return [np.empty(size, dtype) for size, dtype in scratch]
+    team = _team
+    if team is None:
+        team = _team = Team(_count - 1)
+    return team

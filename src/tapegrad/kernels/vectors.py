@@ -21,7 +21,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
-from .jit import LANES
+from .jit import FUSED, LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,6 +190,21 @@ exceeds = _lanewise(
     lambda builder, x, y: builder.and_(builder.fcmp_unordered(">", x, y), builder.fcmp_ordered("ord", y, y)), _mask
 )
 equals = _lanewise(lambda builder, x, y: builder.icmp_unsigned("==", _bits(builder, x), _bits(builder, y)), _mask)
+
+
+@intrinsic
+def multiply_add(context: Any, x: Any, y: Any, z: Any) -> Any:
+    """`x * y + z`, rounded once where the processor can."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, c = arguments
+        if not FUSED:
+            return builder.fadd(builder.fmul(a, b), c)
+        name = f"llvm.fma.v{a.type.count}{a.type.element.intrinsic_name}"
+        kind = ir.FunctionType(a.type, [a.type] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)  # type: ignore[no-untyped-call]
+
+    return x(x, y, z), generate
 
 
 @intrinsic

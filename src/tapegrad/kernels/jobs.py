@@ -1,0 +1,59 @@
+"""How threads share a kernel's jobs: by an array of a few numbers that all of them may change at once.
+
+Each number has a cache line of its own, so that those who watch one do not slow down those who change another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .atomic import fetch_add, pause, read, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NEXT = 0  # the first job that nobody has taken
+CALL = 8  # the number of the call
+BELL = 16  # the number of the last call that has begun
+LEFT = 24  # how many helpers have left the call
+SIZE = 32  # of the array
+
+
+def shared(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, to be compiled, in which a thread runs `kernel(first, last, *arguments)` on ranges of jobs.
+
+    It takes `size` jobs at a time, until all `jobs` are taken. It rings the bell first: by then its thread has let
+    go of the GIL, which a helper needs for a moment before it can follow.
+    """
+
+    def run(state, jobs, size, *arguments):
+        write(state, BELL, read(state, CALL))
+        first = fetch_add(state, NEXT, size)
+        while first < jobs:
+            kernel(first, min(first + size, jobs), *arguments)
+            first = fetch_add(state, NEXT, size)
+
+    return run
+
+
+# Also to be compiled:
+
+
+def wait_for_bell(state, last, leaving, patience):
+    """Look at the bell until it tells of another call than the `last`; a helper that is `leaving` a call says so."""
+    if leaving:
+        fetch_add(state, LEFT, 1)
+    for _ in range(patience):
+        if read(state, BELL) != last:
+            return True
+        pause()
+    return False
+
+
+def wait_for_helpers(state, count, patience):
+    """Look until `count` helpers have left the call."""
+    for _ in range(patience):
+        if read(state, LEFT) >= count:
+            return True
+        pause()
+    return False
