@@ -55,6 +55,10 @@ class Batches:
         rows = span if order is None else order[span]
         return _taken(self.x, rows), _taken(self.y, rows)
 
+    def rows_of(self, place: int) -> int:
+        """How many rows the batch at `place` of an epoch has."""
+        return min(self.size, self.rows - place * self.size)
+
 
 def batches(x: Any, y: Any, size: int, shuffle: bool = True, seed: int | None = None) -> Batches:
     """Give `x` and `y` in batches of `size` rows, the last of an epoch with what is left over.
@@ -80,9 +84,9 @@ def examples(name: str, x: Any, y: Any) -> tuple[Any, Any, int]:
     return x, y, counts.pop()
 
 
-def rows_of(part: Any, rows: Any) -> Any:
+def take(part: Any, rows: Any) -> Any:
     """Some rows of what `examples` gave, of the same kind."""
-    return tuple(rows_of(column, rows) for column in part) if isinstance(part, tuple) else part[rows]
+    return tuple(take(column, rows) for column in part) if isinstance(part, tuple) else part[rows]
 
 
 def _taken(part: Any, rows: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import random
-from .batches import examples, rows_of
+from .batches import examples, take
 from .datasets import Dataset
 
 
@@ -28,4 +28,4 @@ def split(x: Any, y: Any, test: float = 0.2, seed: int | None = None) -> tuple[D
         with random.Generator(seed):
             order = random.permutation(rows)
     held, rest = order[:count], order[count:]
-    return Dataset(rows_of(x, rest), rows_of(y, rest)), Dataset(rows_of(x, held), rows_of(y, held))
+    return Dataset(take(x, rest), take(y, rest)), Dataset(take(x, held), take(y, held))

@@ -1,1 +1,7 @@
-"""Showing how a training goes: a progress bar, a plot of the losses, and the demo that uses both."""
+"""Training: the Trainer, what it can watch and measure, and progress bars and plots of how it goes."""
+
+from .metrics import accuracy
+from .trainer import Trainer
+from .watch import Watch, statistics
+
+__all__ = ["Trainer", "Watch", "accuracy", "statistics"]

@@ -16,46 +16,102 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INK, FAINT = "#333333", "#d9d9d9"
+ROWS, BINS, OVERLAP = 12, 60, 1.6  # of histograms; each may reach over the one above it
 COLOURS = ("#0b66a8", "#d1551b", "#2d8a57", "#8453a5")
 
 
 def plot_losses(
-    path: str | os.PathLike[str], title: str, losses: Mapping[str, Sequence[Sequence[float]] | NDArray[Any]]
+    path: str | os.PathLike[str],
+    title: str,
+    losses: Mapping[str, Sequence[Sequence[float]] | NDArray[Any]],
+    steps: Sequence[float] | None = None,
+    label: str = "epoch",
 ) -> Path:
     """Save the curves of `losses` as a PNG file and give its path: by name, (runs, epochs), on a logarithmic scale.
 
-    Every run is a thin line and the mean of a name's runs a thick one, with the name at its end. It draws on a
-    figure of its own: no window opens, and no figure of the caller's changes.
+    Every run is a thin line and the mean of a name's runs a thick one, with the name at its end. `steps` are the
+    places of the points along the axis `label`, 1, 2, 3 and so on without. Losses that are not all above zero get a
+    plain scale. It draws on a figure of its own: no window opens, and no figure of the caller's changes.
     """
-    figure = Figure(figsize=(7.2, 4.2), dpi=160, layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _figure(title)
+    marker = ""
     for (name, runs), colour in zip(losses.items(), COLOURS, strict=False):
         curves = np.asarray(runs)
-        epochs = np.arange(1, curves.shape[1] + 1)
+        places = np.arange(1, curves.shape[1] + 1) if steps is None else np.asarray(steps)
+        marker = "o" if len(places) == 1 else ""  # a line needs two points
         mean = curves.mean(axis=0)
         if len(curves) > 1:
-            axes.plot(epochs, curves.T, color=colour, linewidth=0.7, alpha=0.3)
-        axes.plot(epochs, mean, color=colour, linewidth=2.2, solid_capstyle="round")
+            axes.plot(places, curves.T, color=colour, linewidth=0.7, alpha=0.3, marker=marker)
+        axes.plot(places, mean, color=colour, linewidth=2.2, solid_capstyle="round", marker=marker)
         axes.annotate(
             f"{name} {mean[-1]:.3g}",
-            (epochs[-1], mean[-1]),
+            (places[-1], mean[-1]),
             (6, 0),
             textcoords="offset points",
             va="center",
             color=colour,
         )
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("epoch", color=INK)
-    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    if all(np.all(np.asarray(runs) > 0) for runs in losses.values()):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(label, color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=(1, 2, 5, 10)))
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(which="both", color=FAINT, labelcolor=INK)
     axes.margins(x=0.02)
     path = Path(path)
     figure.savefig(path)
     return path
+
+
+def plot_histograms(
+    path: str | os.PathLike[str], title: str, iterations: Sequence[int], arrays: Sequence[NDArray[Any]]
+) -> Path:
+    """Save a histogram of each array as a PNG file and give its path: the first at the top, the last at the bottom.
+
+    Of more than 12 arrays 12 are shown, at equal distances. All have the same bins, of equal width over what the
+    shown values span, and every histogram has the height of its own largest bin.
+    """
+    shown = np.unique(np.linspace(0, len(arrays) - 1, ROWS).round().astype(int))
+    values = [np.ravel(arrays[place]) for place in shown]
+    finite = np.concatenate([part[np.isfinite(part)] for part in values])
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, BINS + 1)
+    figure, axes = _figure(title)
+    colours = np.linspace(0.35, 1, len(shown))
+    for row, (part, strength) in enumerate(zip(values, colours, strict=True)):
+        counts, _ = np.histogram(part[np.isfinite(part)], edges)
+        heights = OVERLAP * counts / max(counts.max(), 1)
+        base = -row
+        axes.fill_between(
+            edges,
+            base,
+            base + np.append(heights, heights[-1]),
+            step="post",
+            color=COLOURS[0],
+            alpha=0.75 * strength,
+            zorder=row,
+            linewidth=0,
+        )
+        axes.stairs(base + heights, edges, baseline=None, color="white", linewidth=0.8, zorder=row + 0.5)
+    axes.set_yticks([-row for row in range(len(shown))], [f"{iterations[place]:,}" for place in shown])
+    axes.set_ylabel("iteration", color=INK)
+    axes.set_xlim(low, high)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    path = Path(path)
+    figure.savefig(path)
+    return path
+
+
+def _figure(title: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(7.2, 4.2), dpi=160, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(which="both", color=FAINT, labelcolor=INK)
+    return figure, axes
