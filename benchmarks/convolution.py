@@ -23,6 +23,7 @@ import tapegrad as tg
 from tapegrad.kernels.tile import HEIGHTS, run_tile, width
 
 F4 = np.float32
+SETTLE = 0.01  # seconds
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def main() -> None:
     row("---", *["---:"] * 8, "---")
     ratios = []
     for case in CASES:
-        times = in_turns(our_tasks(case) | (their_tasks(case) if torch else {}), options.rounds)
+        times = in_turns(our_tasks(case) | (their_tasks(case) if torch else {}), options.rounds, SETTLE)
         middle = {key: statistics.median(found) * 1e3 for key, found in times.items()}
         cells = [f"`{case.name}`"]
         for run, passes in (("forward", 1), ("both", 3)):

@@ -6,7 +6,7 @@ import os
 import platform
 import random
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,8 +25,12 @@ def seconds(task: Callable[[], Any], times: int) -> float:
     return (perf_counter() - started) / times
 
 
-def in_turns(tasks: dict[Any, Callable[[], Any]], rounds: int) -> Times:
-    """Time all tasks in turns, in an order drawn anew each round, so that what slows the machine slows all."""
+def in_turns(tasks: dict[Any, Callable[[], Any]], rounds: int, settle: float = 0) -> Times:
+    """Time all tasks in turns, in an order drawn anew each round, so that what slows the machine slows all.
+
+    Threads of a library may stay awake after its task, and would take a processor from the next one. Before each
+    measurement there are `settle` seconds for them to go to sleep, and a run that is not timed to wake the others.
+    """
     counts = {}
     for key, task in tasks.items():
         seconds(task, 3)
@@ -37,6 +41,9 @@ def in_turns(tasks: dict[Any, Callable[[], Any]], rounds: int) -> Times:
     for _ in range(rounds):
         shuffle(order)
         for key in order:
+            if settle:
+                sleep(settle)
+                tasks[key]()
             found[key].append(seconds(tasks[key], counts[key]))
     return found
 

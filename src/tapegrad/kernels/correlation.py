@@ -42,6 +42,13 @@ def _copy_padded(source, shape, n, front, spacing, planes, top, tall, left, wide
             at += wide * channels
 
 
+@inlined
+def _meeting(origin, step, count, size):
+    """The first and the last + 1 of `count` places, at `origin + p * step`, that lie in an image of `size`."""
+    low = min(max(0, -(origin // step)), count)
+    return low, max(low, min(count, (size - 1 - origin) // step + 1))
+
+
 @compiled
 def correlate(
     first, last, source, shape, channels, panels, width, out, out_shape, out_channels,
@@ -96,32 +103,32 @@ def correlate(
                     for x in range(kw):
                         segments[i] = z * plane + y * spacing[1] * pitch + x * spacing[2] * cg
                         i += 1
+        lines = 1 if fused else kw
         for panel in range(-(-og // width)):
             valid = min(width, og - panel * width)
             for r in range(r0, r1):
                 line = ((n * od + out_start[0] + d * out_step[0]) * oh + out_start[1] + r * out_step[1]) * ow
+                y_low, y_high = 0, kh
+                if kd == 1:  # the filter rows above and below the image need not be multiplied
+                    y_low, y_high = _meeting(origin[1] + r * step[1], spacing[1], kh, high)
+                    if y_low == y_high:
+                        y_low, y_high = 0, 1
+                begin = base + ((r - r0) * step[1] + y_low * spacing[1]) * pitch
                 w = 0
                 while w < nw:
                     w = min(w, nw - height)  # the last tile may compute again what the one before it did
-                    start = base + (r - r0) * step[1] * pitch + w * step[2] * cg
                     to = (line + out_start[2] + w * out_step[2]) * oc + o0 + panel * width
                     whole = valid == width
                     run_tile(
-                        height, image, start, step[2] * cg, 1, segments, count, length,
-                        panels, panel * count * length * width, width, length * width,
+                        height, image, begin + w * step[2] * cg, step[2] * cg, 1,
+                        segments, kd * (y_high - y_low) * lines, length,
+                        panels, (panel * count + y_low * lines) * length * width, width, length * width,
                         out if whole else edge, to if whole else 0, out_step[2] * oc if whole else width, False,
                     )  # fmt: skip
                     if not whole:
                         for m in range(height):
                             copy(out, to + m * out_step[2] * oc, edge, m * width, valid)
                     w += height
-
-
-@inlined
-def _meeting(origin, step, count, size):
-    """The first and the last + 1 of `count` results whose cell, at `origin + p * step`, lies in an image of `size`."""
-    low = min(max(0, -(origin // step)), count)
-    return low, max(low, min(count, (size - 1 - origin) // step + 1))
 
 
 @compiled
