@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 import tapegrad as tg
@@ -109,17 +108,6 @@ def test_mnist_is_one_run(small, capsys, monkeypatch):
     assert "Training 64-32-10 on MNIST" in text
     assert len(accuracies(text, "MNIST")) == 1
     assert "mean" not in text
-
-
-def test_the_measure_is_of_all_rows():
-    class Fixed(tg.nn.Module):
-        def forward(self, x):
-            return tg.asarray(x)
-
-    x = [[2.0, 0.0], [0.0, 3.0], [1.0, 0.0]]
-    loss, accuracy = module.measure(Fixed(), data.Dataset(np.array(x), np.array([0, 1, 1])), size=2)
-    assert accuracy == pytest.approx(2 / 3)
-    assert loss == pytest.approx((0.126928 + 0.0485874 + 1.3132617) / 3, rel=1e-5)
 
 
 def test_the_network_has_the_widths_asked_for():

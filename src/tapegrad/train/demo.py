@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from .. import nn, optim, random
-from .._tape import no_grad
-from ..data import Dataset, batches, datasets, split
+from ..data import Dataset, datasets, split
+from .metrics import accuracy
 from .plots import plot_losses
 from .progress import Steps
+from .trainer import Trainer
 
 if TYPE_CHECKING:
     import os
@@ -80,10 +81,10 @@ def demo(path: str | os.PathLike[str] | None = None) -> bool:
     curves = {"training": [run.training for run in runs], "test": [run.test for run in runs]}
     plot = plot_losses(PLOT, f"Cross entropy of {title}", curves)
     console.print(f"Loss curve: {plot.resolve()}", soft_wrap=True)
-    accuracy = float(np.mean([run.accuracy for run in runs]))
-    reached = accuracy >= settings.goal
+    mean = float(np.mean([run.accuracy for run in runs]))
+    reached = mean >= settings.goal
     verdict = "reached" if reached else "missed"
-    console.print(f"Test accuracy {accuracy:.4f} in {seconds:.1f} s: the goal of {settings.goal} is {verdict}.")
+    console.print(f"Test accuracy {mean:.4f} in {seconds:.1f} s: the goal of {settings.goal} is {verdict}.")
     return reached
 
 
@@ -93,30 +94,25 @@ def train(label: str, training: Dataset, test: Dataset, settings: Settings, step
     optimizer = optim.Adam(model.parameters(), settings.rate)
     classes = settings.widths[-1]
     targets = (1 - settings.smoothing) * np.eye(classes, dtype=np.float32) + np.float32(settings.smoothing / classes)
-    data = batches(training.x, targets[training.y], settings.batch)
-    training_losses, test_losses, accuracy = [], [], 0.0
-    for epoch in range(1, settings.epochs + 1):
-        for x, y in data:
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x), y).backward()
-            optimizer.step()
+    losses = []
+
+    def after_epoch(trainer: Trainer) -> None:
         optimizer.lr *= settings.decay
-        training_losses.append(measure(model, training, settings.batch)[0])
-        test_loss, accuracy = measure(model, test, settings.batch)
-        test_losses.append(test_loss)
-        steps.advance(f"{label}, epoch {epoch}: test accuracy {accuracy:.4f}")
-    return Run(training_losses, test_losses, accuracy)
+        losses.append(trainer.evaluate(*training, settings.batch)["cross entropy"])
+        measured = trainer.history[-1]["validation accuracy"]
+        steps.advance(f"{label}, epoch {trainer.epoch}: test accuracy {measured:.4f}")
 
-
-@no_grad()
-def measure(model: nn.Module, examples: Dataset, size: int) -> tuple[float, float]:
-    """The mean loss and the accuracy of a model on a data set, `size` rows at a time."""
-    loss = right = 0.0
-    for x, y in batches(*examples, size, shuffle=False):
-        logits = model(x)
-        loss += nn.functional.cross_entropy(logits, y, reduction="sum").item()
-        right += np.count_nonzero(logits.numpy().argmax(axis=-1) == y)
-    return loss / len(examples.x), right / len(examples.x)
+    cross_entropy = nn.functional.cross_entropy
+    trainer = Trainer(
+        model,
+        optimizer,
+        lambda logits, labels: cross_entropy(logits, targets[labels]),
+        metrics={"cross entropy": cross_entropy, "accuracy": accuracy},
+    )
+    history = trainer.fit(
+        training, settings.epochs, settings.batch, validation=test, after_epoch=after_epoch, progress=False
+    )
+    return Run(losses, [row["validation cross entropy"] for row in history], history[-1]["validation accuracy"])
 
 
 def network(widths: tuple[int, ...]) -> nn.Sequential:

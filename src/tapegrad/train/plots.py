@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INK, FAINT = "#333333", "#d9d9d9"
-ROWS, BINS, OVERLAP = 12, 60, 1.6  # of histograms; each may reach over the one above it
+LINE = 13  # points from one line of text to the next
+ROWS, BINS, HEIGHT = 12, 60, 0.85  # of histograms; the height is of the distance between two
 COLOURS = ("#0b66a8", "#d1551b", "#2d8a57", "#8453a5")
 
 
@@ -34,7 +35,7 @@ def plot_losses(
     plain scale. It draws on a figure of its own: no window opens, and no figure of the caller's changes.
     """
     figure, axes = _figure(title)
-    marker = ""
+    ends: list[tuple[str, float, float, str]] = []
     for (name, runs), colour in zip(losses.items(), COLOURS, strict=False):
         curves = np.asarray(runs)
         places = np.arange(1, curves.shape[1] + 1) if steps is None else np.asarray(steps)
@@ -43,14 +44,7 @@ def plot_losses(
         if len(curves) > 1:
             axes.plot(places, curves.T, color=colour, linewidth=0.7, alpha=0.3, marker=marker)
         axes.plot(places, mean, color=colour, linewidth=2.2, solid_capstyle="round", marker=marker)
-        axes.annotate(
-            f"{name} {mean[-1]:.3g}",
-            (places[-1], mean[-1]),
-            (6, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-        )
+        ends.append((f"{name} {mean[-1]:.3g}", places[-1], mean[-1], colour))
     if all(np.all(np.asarray(runs) > 0) for runs in losses.values()):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -60,6 +54,7 @@ def plot_losses(
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=(1, 2, 5, 10)))
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.margins(x=0.02)
+    _label(figure, axes, ends)
     path = Path(path)
     figure.savefig(path)
     return path
@@ -81,22 +76,11 @@ def plot_histograms(
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BINS + 1)
     figure, axes = _figure(title)
-    colours = np.linspace(0.35, 1, len(shown))
-    for row, (part, strength) in enumerate(zip(values, colours, strict=True)):
+    for row, (part, strength) in enumerate(zip(values, np.linspace(0.4, 1, len(shown)), strict=True)):
         counts, _ = np.histogram(part[np.isfinite(part)], edges)
-        heights = OVERLAP * counts / max(counts.max(), 1)
-        base = -row
-        axes.fill_between(
-            edges,
-            base,
-            base + np.append(heights, heights[-1]),
-            step="post",
-            color=COLOURS[0],
-            alpha=0.75 * strength,
-            zorder=row,
-            linewidth=0,
-        )
-        axes.stairs(base + heights, edges, baseline=None, color="white", linewidth=0.8, zorder=row + 0.5)
+        heights = HEIGHT * counts / max(counts.max(), 1)
+        axes.stairs(heights - row, edges, baseline=-row, fill=True, color=COLOURS[0], alpha=strength)
+        axes.axhline(-row, color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks([-row for row in range(len(shown))], [f"{iterations[place]:,}" for place in shown])
     axes.set_ylabel("iteration", color=INK)
     axes.set_xlim(low, high)
@@ -105,6 +89,18 @@ def plot_histograms(
     path = Path(path)
     figure.savefig(path)
     return path
+
+
+def _label(figure: Figure, axes: Any, ends: Sequence[tuple[str, float, float, str]]) -> None:
+    """Write each text at the end of its curve, moved up where it would stand on the one below it."""
+    figure.draw_without_rendering()  # which settles where on the page a loss lies
+    heights = [axes.transData.transform((x, y))[1] * 72 / figure.dpi for _, x, y, _ in ends]
+    moves, free = [0.0] * len(ends), -np.inf
+    for place in np.argsort(heights):
+        moves[place] = max(0.0, free - heights[place])
+        free = heights[place] + moves[place] + LINE
+    for (text, x, y, colour), move in zip(ends, moves, strict=True):
+        axes.annotate(text, (x, y), (6, move), textcoords="offset points", va="center", color=colour)
 
 
 def _figure(title: str) -> tuple[Figure, Any]:
