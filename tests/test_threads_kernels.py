@@ -119,21 +119,21 @@ def test_the_number_of_threads_may_change_while_others_compute():
 # How jobs are handed out
 
 
-def shared(kernel: Any) -> Any:
-    """What `jobs.shared` compiles, in Python."""
+def shared(of_job: Any) -> Any:
+    """A kernel in Python, which takes jobs as `jobs.taken` does."""
     lock = threading.Lock()
 
-    def run(state: Any, jobs: int, size: int, *arguments: Any) -> None:
+    def kernel(state: Any, jobs: int, *arguments: Any) -> None:
         while True:
             with lock:
                 state[BELL] = state[CALL]
-                first = int(state[NEXT])
-                state[NEXT] += size
-            if first >= jobs:
+                job = int(state[NEXT])
+                state[NEXT] += 1
+            if job >= jobs:
                 return
-            kernel(first, min(first + size, jobs), *arguments)
+            of_job(job, *arguments)
 
-    return run
+    return kernel
 
 
 class Recorder:
@@ -145,15 +145,14 @@ class Recorder:
         self.owners: dict[int, set[int]] = {}
         self.seconds = seconds
 
-    def __call__(self, first: int, last: int, *arguments: Any) -> None:
-        assert first < last
+    def __call__(self, job: int, *arguments: Any) -> None:
         time.sleep(self.seconds)
         me = threading.get_ident()
         self.by.add(me)
         for array in arguments:
             if isinstance(array, np.ndarray):
                 self.owners.setdefault(array.ctypes.data, set()).add(me)
-        self.jobs.extend(range(first, last))
+        self.jobs.append(job)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 16])
@@ -187,7 +186,7 @@ def test_an_error_in_any_thread_reaches_the_caller(in_helper):
     tg.set_num_threads(2)
     caller = threading.get_ident()
 
-    def kernel(first: int, last: int) -> None:
+    def kernel(job: int) -> None:
         time.sleep(0.01)
         if (threading.get_ident() != caller) is in_helper:
             raise MemoryError("no more")
@@ -203,7 +202,7 @@ def test_callers_whose_helpers_are_busy_do_their_jobs_themselves():
     tg.set_num_threads(2)
     release, held = threading.Event(), threading.Semaphore(0)
 
-    def holding(first: int, last: int) -> None:
+    def holding(job: int) -> None:
         held.release()
         release.wait()
 

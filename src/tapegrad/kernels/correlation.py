@@ -10,7 +10,8 @@ image row the taps of a filter row and the input channels lie side by side, so a
 
 from __future__ import annotations
 
-from .jit import compiled, inlined
+from .jit import cached, inlined
+from .jobs import taken
 from .memory import clear, copy, get, put
 from .tile import HEIGHTS, run_tile
 
@@ -49,9 +50,9 @@ def _meeting(origin, step, count, size):
     return low, max(low, min(count, (size - 1 - origin) // step + 1))
 
 
-@compiled
+@cached
 def correlate(
-    first, last, source, shape, channels, panels, width, out, out_shape, out_channels,
+    state, jobs, source, shape, channels, panels, width, out, out_shape, out_channels,
     counts, origin, step, taps, spacing, out_start, out_step, rows, height, buffer, edge, segments,
 ):  # fmt: skip
     """Sums of products of windows of `source` with filters, a block of rows of results a job.
@@ -72,7 +73,7 @@ def correlate(
     wide = (nw - 1) * step[2] + (kw - 1) * spacing[2] + 1
     inside = origin[2] >= 0 and origin[2] + wide <= wide_in and cg == all_channels
     blocks = -(-nh // rows)
-    for job in range(first, last):
+    for job in taken(state, jobs):
         block = job % blocks
         d = job // blocks % nd
         n = job // blocks // nd
@@ -131,9 +132,9 @@ def correlate(
                     w += height
 
 
-@compiled
+@cached
 def correlate_filter(
-    first, last, source, shape, channels, g, g_shape, g_channels, width, partials,
+    state, jobs, source, shape, channels, g, g_shape, g_channels, width, partials,
     taps, origin, step, spacing, rows, parts, slices, clipped, height, total, buffer, g_buffer, segments,
 ):  # fmt: skip
     """Sums of products of windows of `source` with `g`, for each tap.
@@ -157,7 +158,7 @@ def correlate_filter(
     blocks = -(-oh // rows)
     size = kd * kh * kw * cg * columns * width
     strips = columns * kd * kh
-    for job in range(first, last):
+    for job in taken(state, jobs):
         part = job // slices
         strip_first = job % slices * strips // slices
         strip_last = (job % slices + 1) * strips // slices
@@ -236,9 +237,9 @@ def correlate_filter(
                         m += h
 
 
-@compiled
+@cached
 def scatter(
-    first, last, g, g_shape, g_channels, panels, width, out, out_shape, out_channels,
+    state, jobs, g, g_shape, g_channels, panels, width, out, out_shape, out_channels,
     taps, origin, step, spacing, rows, height, products, segments,
 ):  # fmt: skip
     """The transpose of `correlate` for few channels of `out`, where a tile's lanes are taps as well as channels.
@@ -255,7 +256,7 @@ def scatter(
     columns = -(-(kh * kw * cg) // width)
     segments[0] = 0
     blocks = -(-high // rows)
-    for job in range(first, last):
+    for job in taken(state, jobs):
         block = job % blocks
         d = job // blocks % depth
         n = job // blocks // depth

@@ -7,7 +7,8 @@ are loaded once for all four.
 
 from __future__ import annotations
 
-from .jit import compiled, inlined
+from .jit import cached, inlined
+from .jobs import taken
 from .memory import clear, get, put
 from .vectors import BYTES, add, below, everywhere, load, multiply_add, spread, store
 
@@ -83,8 +84,8 @@ def _row(out, at, step, count, x, apart, size, filters, c, lines, line_count, ta
         p += together
 
 
-@compiled
-def forward(first, last, x, shape, filters, out, out_shape, taps, origin, step, spacing, lines, columns, places):
+@cached
+def forward(state, jobs, x, shape, filters, out, out_shape, taps, origin, step, spacing, lines, columns, places):
     """The sum over taps of `x[origin + p * step + tap * spacing, c] * filters[tap, c]`; a row of `out` a job."""
     depth, high, wide, c = shape
     od, oh, ow = out_shape
@@ -92,7 +93,7 @@ def forward(first, last, x, shape, filters, out, out_shape, taps, origin, step, 
     for t in range(kw):
         put(columns, 2 * t, origin[2] + t * spacing[2])
         put(columns, 2 * t + 1, t)
-    for job in range(first, last):
+    for job in taken(state, jobs):
         row = job % oh
         d = job // oh % od
         n = job // oh // od
@@ -111,9 +112,9 @@ def forward(first, last, x, shape, filters, out, out_shape, taps, origin, step, 
         _row(out, job * ow * c, c, ow, x, step[2], wide, filters, c, lines, count, columns, kw, places)
 
 
-@compiled
+@cached
 def input_gradient(
-    first, last, g, g_shape, filters, out, out_shape, c, taps, origin, step, spacing, lines, columns, places
+    state, jobs, g, g_shape, filters, out, out_shape, c, taps, origin, step, spacing, lines, columns, places
 ):
     """The transpose of `forward` in `x`: a row of the input a job, a sum over the taps that saw it.
 
@@ -122,7 +123,7 @@ def input_gradient(
     od, oh, ow = g_shape
     depth, high, wide = out_shape
     kd, kh, kw = taps
-    for job in range(first, last):
+    for job in taken(state, jobs):
         r = job % high
         d = job // high % depth
         n = job // high // depth
@@ -166,8 +167,8 @@ def _along(sums, at, x, of_x, x_step, y, of_y, y_step, count, mask):
     store(sums, at, add(even, odd), mask)
 
 
-@compiled
-def filter_gradient(first, last, x, shape, g, g_shape, partials, taps, origin, step, spacing, parts, total):
+@cached
+def filter_gradient(state, jobs, x, shape, g, g_shape, partials, taps, origin, step, spacing, parts, total):
     """The transpose of `forward` in `filters`: a share of the `total` rows of `g` a job, summed by itself."""
     depth, high, wide, c = shape
     od, oh, ow = g_shape
@@ -176,7 +177,7 @@ def filter_gradient(first, last, x, shape, g, g_shape, partials, taps, origin, s
     lanes = BYTES // x.itemsize
     whole = c - c % lanes
     rest = below(x, c - whole)
-    for part in range(first, last):
+    for part in taken(state, jobs):
         clear(partials, part * size, size)
         for job in range(part * total // parts, (part + 1) * total // parts):
             row = job % oh

@@ -16,8 +16,6 @@ import llvmlite.binding
 import numba
 import numba.core.caching
 
-from .jobs import shared
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,7 +34,8 @@ _FunctionCache: Any = numba.core.caching.FunctionCache  # which has no types
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a kernel of `function(first, last, ...)`, which does a range of jobs, for `threads.run` to share out."""
+    from .jobs import shared
+
     return _with_cache(shared(numba.njit(**_OPTIONS)(function)), function)
 
 
@@ -46,7 +45,6 @@ def cached(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_cache(function: Callable[..., Any], written: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile `function`; the cache knows it by the place where it, or what it calls, was `written`."""
     kernel: Any = numba.njit(**_OPTIONS)(function)
     try:
         kernel._cache = _Cache(written)
@@ -55,6 +53,7 @@ def _with_cache(function: Callable[..., Any], written: Callable[..., Any]) -> Ca
     return kernel  # type: ignore[no-any-return]
 
 
+called = numba.njit(**_OPTIONS)  # for functions that kernels call
 inlined = numba.njit(inline="always", **_OPTIONS)  # for the small functions that kernels share
 
 

@@ -5,12 +5,8 @@ Each number has a cache line of its own, so that those who watch one do not slow
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .atomic import fetch_add, pause, read, write
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .jit import cached, called
 
 NEXT = 0  # the first job that nobody has taken
 CALL = 8  # the number of the call
@@ -19,26 +15,29 @@ LEFT = 24  # how many helpers have left the call
 SIZE = 32  # of the array
 
 
-def shared(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, to be compiled, in which a thread runs `kernel(first, last, *arguments)` on ranges of jobs.
+@called
+def taken(state, jobs):
+    """The jobs that fall to this thread, one at a time, until all are taken.
 
-    It takes `size` jobs at a time, until all `jobs` are taken. It rings the bell first: by then its thread has let
-    go of the GIL, which a helper needs for a moment before it can follow.
+    It rings the bell first: by then its thread has let go of the GIL, which a helper needs for a moment before it can
+    follow.
     """
+    write(state, BELL, read(state, CALL))
+    job = fetch_add(state, NEXT, 1)
+    while job < jobs:
+        yield job
+        job = fetch_add(state, NEXT, 1)
 
-    def run(state, jobs, size, *arguments):
-        write(state, BELL, read(state, CALL))
-        first = fetch_add(state, NEXT, size)
-        while first < jobs:
-            kernel(first, min(first + size, jobs), *arguments)
-            first = fetch_add(state, NEXT, size)
+
+def shared(kernel):
+    def run(state, jobs, *arguments):
+        for job in taken(state, jobs):
+            kernel(job, job + 1, *arguments)
 
     return run
 
 
-# Also to be compiled:
-
-
+@cached
 def wait_for_bell(state, last, leaving, patience):
     """Look at the bell until it tells of another call than the `last`; a helper that is `leaving` a call says so."""
     if leaving:
@@ -50,6 +49,7 @@ def wait_for_bell(state, last, leaving, patience):
     return False
 
 
+@cached
 def wait_for_helpers(state, count, patience):
     """Look until `count` helpers have left the call."""
     for _ in range(patience):

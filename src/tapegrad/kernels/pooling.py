@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import threads
-from .jit import compiled, inlined
+from .jit import cached, inlined
+from .jobs import taken
 from .memory import clear
 from .vectors import BYTES, add, below, choose, divide, equals, everywhere, exceeds, load, spread, store
 
@@ -122,13 +123,13 @@ def _bounds(index, stride, before, window, size):
 
 
 @inlined
-def _by_rows(of_window, first, last, y, inputs, size, counts, strides, before, window):
+def _by_rows(of_window, state, jobs, y, inputs, size, counts, strides, before, window):
     """Write into `y` what `of_window` gives for each window; a job is a row of them."""
     channels = size[3]
     lanes = BYTES // y.itemsize
     whole = channels - channels % lanes
     rest = below(y, channels - whole)
-    for job in range(first, last):
+    for job in taken(state, jobs):
         image = job // counts[0] * size[0] * size[1] * size[2] * channels
         w = job * counts[1] * counts[2] * channels
         a = _bounds(job % counts[0], strides[0], before[0], window[0], size[0])
@@ -144,7 +145,7 @@ def _by_rows(of_window, first, last, y, inputs, size, counts, strides, before, w
 
 
 @inlined
-def _by_bands(from_window, first, last, x, inputs, size, counts, strides, before, window, tiled, bands):
+def _by_bands(from_window, state, jobs, x, inputs, size, counts, strides, before, window, tiled, bands):
     """Let `from_window` put into `x` what comes from each window; a job is a band of rows of an image.
 
     Where windows are `tiled`, each cell is in one of them, which writes there. Else they add to zeros.
@@ -154,7 +155,7 @@ def _by_bands(from_window, first, last, x, inputs, size, counts, strides, before
     whole = channels - channels % lanes
     rest = below(x, channels - whole)
     row = size[1] * size[2] * channels
-    for job in range(first, last):
+    for job in taken(state, jobs):
         n = job // bands
         low = job % bands * size[0] // bands
         high = (job % bands + 1) * size[0] // bands
@@ -253,26 +254,26 @@ def _share_out(x, inputs, place, w, size, cells, low, high, tiled, mask):
                 _put(x, cell, share, tiled, mask)
 
 
-@compiled
-def _max_pool(first, last, y, x, size, counts, strides, before, window):
-    _by_rows(_largest, first, last, y, (x,), size, counts, strides, before, window)
+@cached
+def _max_pool(state, jobs, y, x, size, counts, strides, before, window):
+    _by_rows(_largest, state, jobs, y, (x,), size, counts, strides, before, window)
 
 
-@compiled
-def _at_maxima(first, last, y, z, x, maxima, size, counts, strides, before, window):
-    _by_rows(_picked, first, last, y, (z, x, maxima), size, counts, strides, before, window)
+@cached
+def _at_maxima(state, jobs, y, z, x, maxima, size, counts, strides, before, window):
+    _by_rows(_picked, state, jobs, y, (z, x, maxima), size, counts, strides, before, window)
 
 
-@compiled
-def _to_maxima(first, last, z, y, x, maxima, size, counts, strides, before, window, tiled, bands):
-    _by_bands(_put_back, first, last, z, (y, x, maxima), size, counts, strides, before, window, tiled, bands)
+@cached
+def _to_maxima(state, jobs, z, y, x, maxima, size, counts, strides, before, window, tiled, bands):
+    _by_bands(_put_back, state, jobs, z, (y, x, maxima), size, counts, strides, before, window, tiled, bands)
 
 
-@compiled
-def _avg_pool(first, last, y, x, size, counts, strides, before, window):
-    _by_rows(_mean, first, last, y, (x,), size, counts, strides, before, window)
+@cached
+def _avg_pool(state, jobs, y, x, size, counts, strides, before, window):
+    _by_rows(_mean, state, jobs, y, (x,), size, counts, strides, before, window)
 
 
-@compiled
-def _avg_pool_gradient(first, last, x, y, size, counts, strides, before, window, tiled, bands):
-    _by_bands(_share_out, first, last, x, (y,), size, counts, strides, before, window, tiled, bands)
+@cached
+def _avg_pool_gradient(state, jobs, x, y, size, counts, strides, before, window, tiled, bands):
+    _by_bands(_share_out, state, jobs, x, (y,), size, counts, strides, before, window, tiled, bands)

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import jobs
-from .jit import cached
-from .jobs import CALL, LEFT, NEXT, SIZE
+from .jobs import CALL, LEFT, NEXT, SIZE, wait_for_bell, wait_for_helpers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,14 +21,9 @@ if TYPE_CHECKING:
 _PATIENCE = 8_000  # looks at the bell before a helper goes to sleep
 
 
-wait_for_bell = cached(jobs.wait_for_bell)
-wait_for_helpers = cached(jobs.wait_for_helpers)
-
-
 class _Call(NamedTuple):
     kernel: Callable[..., Any]
-    total: int  # jobs
-    size: int  # of a share of them
+    jobs: int
     arguments: tuple[Any, ...]
     scratch: Sequence[tuple[int, Any]]
 
@@ -50,7 +43,7 @@ class Team:
         self._error: BaseException | None = None  # what one of them met
         self._closed = False
 
-    def run(self, kernel: Callable[..., Any], count: int, size: int, arguments: Any, scratch: Any) -> bool:
+    def run(self, kernel: Callable[..., Any], jobs: int, arguments: Any, scratch: Any) -> bool:
         """Run a kernel with the helpers, unless they work for another caller."""
         if not self._busy.acquire(blocking=False):
             return False
@@ -64,12 +57,12 @@ class Team:
                 state[NEXT] = state[LEFT] = 0
                 state[CALL] += 1
                 self._entered = 0
-                self._call = _Call(kernel, count, size, arguments, scratch)
+                self._call = _Call(kernel, jobs, arguments, scratch)
                 asleep, self._asleep = self._asleep, []
             for sleeper in asleep:
                 sleeper.release()
             try:
-                kernel(state, count, size, *arguments, *_empty(scratch))
+                kernel(state, jobs, *arguments, *_empty(scratch))
             finally:
                 error = self._finish()
         finally:
@@ -125,7 +118,7 @@ class Team:
 
     def _take_part(self, call: _Call) -> None:
         try:
-            call.kernel(self._state, call.total, call.size, *call.arguments, *_empty(call.scratch))
+            call.kernel(self._state, call.jobs, *call.arguments, *_empty(call.scratch))
         except BaseException as error:
             self._error = error
 
@@ -140,9 +133,9 @@ class Team:
             helper.join()
 
 
-def alone(kernel: Callable[..., Any], count: int, arguments: Any, scratch: Any) -> None:
+def alone(kernel: Callable[..., Any], jobs: int, arguments: Any, scratch: Any) -> None:
     """Run a kernel without helpers."""
-    kernel(np.zeros(SIZE, np.int64), count, count, *arguments, *_empty(scratch))
+    kernel(np.zeros(SIZE, np.int64), jobs, *arguments, *_empty(scratch))
 
 
 def _empty(scratch: Sequence[tuple[int, Any]]) -> list[Any]:

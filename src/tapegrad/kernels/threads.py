@@ -82,11 +82,8 @@ def run(
     """
     from .team import alone
 
-    if parallel and min(_count, jobs) > 1:
-        # A few jobs at a time where there are many; so few that no thread has much to do when the others are done.
-        size = max(1, jobs // (16 * _count))
-        if _gathered().run(kernel, jobs, size, arguments, scratch):
-            return
+    if parallel and min(_count, jobs) > 1 and _gathered().run(kernel, jobs, arguments, scratch):
+        return
     if jobs:
         alone(kernel, jobs, arguments, scratch)
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import convolution, pooling, team
-from .jobs import SIZE
+from . import convolution, jobs, pooling
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -20,9 +19,9 @@ _WINDOWS = Windows((1, 3, 3), (1, 1, 1), (1, 1, 1), (0, 1, 1), (0, 1, 1), (1, 4,
 def warmup() -> Iterator[tuple[str, str, float]]:
     """Compile all kernels, or load them from the cache: what for, the dtype, and how many seconds it took."""
     start = time.perf_counter()
-    state = np.zeros(SIZE, np.int64)
-    team.wait_for_bell(state, 0, False, 1)
-    team.wait_for_helpers(state, 0, 1)
+    state = np.zeros(jobs.SIZE, np.int64)
+    jobs.wait_for_bell(state, 0, False, 1)
+    jobs.wait_for_helpers(state, 0, 1)
     yield "threads", state.dtype.name, time.perf_counter() - start
     for dtype in (np.float32, np.float64):
         for name, call in _calls(dtype):
