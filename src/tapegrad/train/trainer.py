@@ -12,6 +12,7 @@ A run that was killed and is started again with `resume=True` ends with the bits
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import time
 from pathlib import Path
@@ -128,9 +129,9 @@ class Trainer:
         log: a CSV file with a line for each epoch.
         after_batch, after_epoch: called with this trainer; `trainer.stop()` ends the training there.
 
-        Raises ValueError for numbers that make no sense, DataError for a checkpoint that is damaged or of another
-        training, OSError when a file cannot be written. After any error the trainer stands where it was: to call fit
-        again goes on from there.
+        Raises ValueError for numbers that make no sense, FileExistsError where a new training would take the place of
+        an earlier one's checkpoint, DataError for a checkpoint that is damaged or of another training, OSError when
+        a file cannot be written. After any error the trainer stands where it was: to call fit again goes on from there.
         """
         if isinstance(training, Batches):
             if batch_size is not None:
@@ -148,9 +149,15 @@ class Trainer:
                 raise ValueError(f"fit: expected {name} to be at least 1, got {value}")
         if not data.rows:
             raise ValueError("fit: expected at least one example to train on, got none")
-        resumed = resume and Path(checkpoint).exists()  # type: ignore[arg-type]
-        if resumed:
+        there = checkpoint is not None and Path(checkpoint).exists()
+        if there and resume:
             self.load(checkpoint)  # type: ignore[arg-type]
+        elif there and not self.iteration:
+            raise FileExistsError(
+                errno.EEXIST,
+                "fit: there is a checkpoint already; pass resume=True to go on from it, or remove it",
+                str(checkpoint),
+            )
         else:
             self._position.stopped = False
         self._attach(data)
@@ -170,7 +177,7 @@ class Trainer:
         )
         if log is not None:
             start_log(log, self.history)
-        if checkpoint is not None and not resumed:  # now, not after an hour: the disk may be full
+        if checkpoint is not None and not (there and resume):  # now, not after an hour: the disk may be full
             self.save(checkpoint)
         self.model.train()
         with bar or contextlib.nullcontext():
