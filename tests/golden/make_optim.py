@@ -4,8 +4,8 @@
 
 Every case trains `tanh(x @ w + b)` to the targets by half the summed squared error, from the same start, and
 halves its learning rate after 50 steps. Parameters are kept every tenth step. The settings are such that differences
-in rounding fade; with others, most steps in units of the gradient's size end in a chaos around the minimum. Learning rates of the schedules, those
-that the first 40 steps would use, and the norms of clipped gradients come along.
+in rounding fade; with others, steps in units of the gradient's size end in chaos around the minimum. Learning rates
+of the schedules, those that the first 40 steps would use, and clipped gradients come along.
 """
 
 import json

@@ -2,8 +2,8 @@
 
     python tests/golden/make_optim_tensorflow.py       (needs TensorFlow; only to be run when a case is added)
 
-The problem is that of make_optim.py, the halved learning rate included. The constants are TensorFlow's own, or stand
-here. TensorFlow's names of settings do, too; a test says what they are in the rules. Lion comes from Keras.
+The problem is that of make_optim.py, the halved learning rate included. Settings have TensorFlow's names. It keeps most
+of them in float32, also for float64 variables, and they are stored as that is. Lion comes from Keras.
 """
 
 import json
@@ -62,10 +62,18 @@ def run(make: type, options: dict) -> list[dict]:
     return kept
 
 
+def stored(make: type, options: dict) -> dict:
+    """The settings as the optimizer keeps them."""
+    if issubclass(make, tf.keras.optimizers.Optimizer):
+        return options
+    exact = {"learning_rate", "initial_accumulator_value", "use_nesterov", "centered"}
+    return {key: value if key in exact else tf.constant(value).numpy().item() for key, value in options.items()}
+
+
 if __name__ == "__main__":
     tf.keras.backend.set_floatx("float64")
     cases = [
-        {"name": case, "optimizer": make.__name__, "options": options, "trajectory": run(make, options)}
+        {"name": case, "optimizer": make.__name__, "options": stored(make, options), "trajectory": run(make, options)}
         for case, (make, options) in CASES.items()
     ]
     path = Path(__file__).with_name("optim_tensorflow.json")
