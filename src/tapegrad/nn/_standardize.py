@@ -1,119 +1,149 @@
-"""The ops under the normalisation layers: numbers less their mean and over the root of their variance; and a scale.
+"""The ops under the normalisation layers: numbers less their mean and over the root of their variance, and a scale.
 
-`x` is (N, S, C) with its C channels in equal groups. The numbers of one example and one group, all S places of
-C / groups channels, share a mean and a variance. Let P put the mean of a group in place of each of its numbers, and
+Let P put the mean along `axes` in place of each number, and
 
     u = r (x - P x)    with    r = 1 / sqrt(P (x - P x)^2 + eps)
 
 The derivative of u by x is `J g = r (g - P g - u P(g u))`. It is its own transpose, so it is the gradient too; and its
-own derivative by x, `_gradient_by_x`, is made of u and J again. So the two ops are closed, and every order exists.
+own derivative by x, `_gradient_by_x`, is made of u and J again. What is learned, `params`, is a scale w and a shift b
+for the last dimensions of x. The ops are `u w + b`, the gradient for x of it, `J (y w)`, and the gradient for
+`params`, the sums of `g u` and of `g` over the first dimensions. Their rules are made of each other, so every order
+exists.
+
+For matrices of float32 and float64 there are kernels, which pass over memory once where NumPy passes many times.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ops.elementwise import sqrt
-from ..ops.product import einsum
 from ..ops.reduction import mean
 from ..ops.reduction import sum as summed
-from ..ops.shape import broadcast_to, reshape
+from ..ops.shape import stack
 from ..primitive import constant, primitive
 
+if TYPE_CHECKING:
+    from types import ModuleType
 
-def _shared(averages: Any, groups: int) -> Any:
-    """(N, C) -> (N, 1, C): the mean of each group of channels, for each of its channels."""
-    count, channels = np.shape(averages)
-    each = (count, groups, channels // groups)
-    if groups < channels:
-        averages = broadcast_to(mean(reshape(averages, each), 2, keepdims=True), each)
-    return reshape(averages, (count, 1, channels))
+    Axes = tuple[int, ...]
 
 
-def _average(x: Any, groups: int) -> Any:
-    """P x, with one place instead of the S that are equal."""
-    return _shared(mean(x, 1), groups)
+def _kernels(axes: Axes, *arrays: Any) -> ModuleType | None:
+    """The compiled kernels, where there are any for these arrays and numba is not switched off."""
+    (x, *others) = arrays
+    if x.ndim == 2 and x.size and len(axes) == 1 and x.dtype in (np.float32, np.float64):
+        if any(other.dtype != x.dtype for other in others):
+            return None
+        import numba
+
+        if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            from ..kernels import standardize
+
+            return standardize
+    return None
 
 
-def _average_of_product(x: Any, y: Any, groups: int) -> Any:
-    """P(x y), without the array of products."""
-    return _shared(einsum("nsc,nsc->nc", x, y) / np.shape(x)[1], groups)
+def _average(x: Any, axes: Axes) -> Any:
+    """P x, with one number instead of those that are equal."""
+    return mean(x, axes, keepdims=True)
 
 
-# Arrays of the size of x are changed in place where they can be: making one takes longer than computing what is in it.
+def _moments_raw(x: Any, *, axes: Axes) -> Any:
+    kernels = _kernels(axes, x)
+    if kernels is not None:
+        return kernels.moments(x, axes[0])
+    centre = _average(x, axes)
+    return np.stack([centre, _average((x - centre) ** 2, axes)])
 
 
-def _standardize_raw(x: Any, centre: Any, scale: Any, *, groups: int, eps: float) -> Any:
-    u = x - centre
-    u *= scale
-    return u
+def _normalize_raw(x: Any, params: Any, centre: Any, scale: Any, *, axes: Axes, eps: float) -> Any:
+    kernels = _kernels(axes, x, params, centre, scale)
+    if kernels is not None:
+        return kernels.normalize(x, params, centre, scale, axes[0])
+    return (x - centre) * scale * params[0] + params[1]
 
 
-def _gradient_raw(y: Any, x: Any, centre: Any, scale: Any, *, groups: int, eps: float) -> Any:
-    result = _standardize_raw(x, centre, scale, groups=groups, eps=eps)
-    result *= _average_of_product(y, result, groups)
-    np.subtract(y, result, out=result)
-    result -= _average(y, groups)
-    result *= scale
-    return result
+def _gradient_raw(y: Any, x: Any, params: Any, centre: Any, scale: Any, *, axes: Axes, eps: float) -> Any:
+    kernels = _kernels(axes, x, y, params, centre, scale)
+    if kernels is not None:
+        return kernels.gradient(y, x, params, centre, scale, axes[0])
+    u, z = (x - centre) * scale, y * params[0]
+    return (z - _average(z, axes) - u * _average(z * u, axes)) * scale
 
 
-def _gradient_by_x(g: Any, y: Any, x: Any, centre: Any, scale: Any, groups: int, eps: float) -> Any:
-    """The gradient, by x, of the sum of `g * J y`."""
-    u = _standardize(x, centre, scale, groups=groups, eps=eps)
-    r = 1 / sqrt(_average((x - _average(x, groups)) ** 2, groups) + eps)  # `scale`, recorded where that is asked for
-    along_g, along_y = _average_of_product(g, u, groups), _average_of_product(y, u, groups)
-    rest = _average_of_product(g, y, groups) - _average(g, groups) * _average(y, groups) - along_g * along_y
-    of_g, of_y = (_gradient(z, x, centre, scale, groups=groups, eps=eps) for z in (g, y))
-    return -r * (u * (r * rest) + of_g * along_y + of_y * along_g)
+def _sums_raw(y: Any, x: Any, centre: Any, scale: Any, *, axes: Axes, eps: float, learned: int) -> Any:
+    kernels = _kernels(axes, x, y, centre, scale)
+    if kernels is not None and learned == 1:
+        return kernels.sums(y, x, centre, scale, axes[0])
+    leading = tuple(range(x.ndim - learned))
+    return np.stack([np.sum(y * ((x - centre) * scale), leading), np.sum(y, leading)])
+
+
+def _plain(params: Any) -> Any:
+    """A scale of 1 and a shift of 0, instead of `params`."""
+    plain = np.zeros(np.shape(params), params.dtype)
+    plain[0] = 1
+    return plain
+
+
+def _gradient_by_x(g: Any, y: Any, x: Any, params: Any, centre: Any, scale: Any, axes: Axes, eps: float) -> Any:
+    """The gradient, by x, of the sum of `g * J (y w)`."""
+    at, z = (x, _plain(params), centre, scale), y * params[0]
+    u = _normalize(*at, axes=axes, eps=eps)
+    r = 1 / sqrt(_average((x - _average(x, axes)) ** 2, axes) + eps)  # `scale`, recorded where that is asked for
+    along_g, along_z = _average(g * u, axes), _average(z * u, axes)
+    rest = _average(g * z, axes) - _average(g, axes) * _average(z, axes) - along_g * along_z
+    of_g, of_z = (_gradient(each, *at, axes=axes, eps=eps) for each in (g, z))
+    return -r * (u * (r * rest) + of_g * along_z + of_z * along_g)
+
+
+def _gradient_by_params(g: Any, y: Any, x: Any, params: Any, centre: Any, scale: Any, axes: Axes, eps: float) -> Any:
+    """The gradient, by `params`, of the sum of `g * J (y w)`: J is its own transpose, and the shift is not in it."""
+    product = y * _gradient(g, x, _plain(params), centre, scale, axes=axes, eps=eps)
+    total = summed(product, tuple(range(x.ndim - params.ndim + 1)))
+    return stack([total, total * 0])
 
 
 # `centre` and `scale` are P x and r, which depend on x: the rules for x count that in.
-_standardize = primitive(
-    _standardize_raw,
-    lambda g, x, centre, scale, groups, eps: _gradient(g, x, centre, scale, groups=groups, eps=eps),
+_normalize = primitive(
+    _normalize_raw,
+    lambda g, x, params, centre, scale, axes, eps: _gradient(g, x, params, centre, scale, axes=axes, eps=eps),
+    lambda g, x, centre, scale, shape, axes, eps: _sums(
+        g, x, centre, scale, axes=axes, eps=eps, learned=len(shape) - 1
+    ),
     None,
     None,
     name="standardize",
 )
 _gradient = primitive(
     _gradient_raw,
-    lambda g, x, centre, scale, groups, eps: _gradient(g, x, centre, scale, groups=groups, eps=eps),
+    lambda g, x, params, centre, scale, axes, eps: (
+        _gradient(g, x, _plain(params), centre, scale, axes=axes, eps=eps) * params[0]
+    ),
     _gradient_by_x,
+    _gradient_by_params,
     None,
     None,
     name="standardize_gradient",
 )
-_centre = constant(lambda x, *, groups: _average(x, groups), name="mean_of_groups")
-
-
-def _variance_raw(x: Any, centre: Any, *, groups: int) -> Any:
-    centred = x - centre
-    return _average_of_product(centred, centred, groups)
-
-
-_variance = constant(_variance_raw, name="variance_of_groups")
-
-
-def standardize(x: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:
-    """`x` (N, S, C), standardised group by group; and the means and variances (N, 1, C), which are not recorded."""
-    centre = _centre(x, groups=groups)
-    variance = _variance(x, centre, groups=groups)
-    return _standardize(x, centre, 1 / sqrt(variance + eps), groups=groups, eps=eps), centre, variance
-
-
-def _scale_raw(x: Any, weight: Any, bias: Any) -> Any:
-    y = x * weight
-    y += bias
-    return y
-
-
-scale = primitive(
-    _scale_raw,
-    lambda g, weight: g * weight,
-    lambda g, x: einsum("nc,nc->c", g, x),
-    lambda g: summed(g, 0),
-    name="scale_and_shift",
+_sums = primitive(
+    _sums_raw,
+    lambda g, x, centre, scale, axes, eps: _normalize(x, g, centre, scale, axes=axes, eps=eps),
+    lambda g, y, x, centre, scale, axes, eps: _gradient(y, x, g, centre, scale, axes=axes, eps=eps),
+    None,
+    None,
+    name="standardize_sums",
 )
+_moments = constant(_moments_raw, name="moments")
+
+
+def standardize(x: Any, params: Any, axes: Axes, eps: float) -> tuple[Any, Any, Any]:
+    """`x` standardised along `axes`, times `params[0]`, plus `params[1]`, which are for the last dimensions.
+
+    Also gives the means and variances, with a 1 in place of `axes`, which are not recorded.
+    """
+    centre, variance = _moments(x, axes=axes)
+    return _normalize(x, params, centre, 1 / sqrt(variance + eps), axes=axes, eps=eps), centre, variance

@@ -14,9 +14,9 @@ import numpy as np
 from ..errors import ShapeError
 from ..ops._windows import per_dimension
 from ..ops.elementwise import sqrt
-from ..ops.shape import reshape
+from ..ops.shape import reshape, stack
 from ..tensor import ones, zeros
-from ._standardize import scale, standardize
+from ._standardize import standardize
 from .module import Module
 
 if TYPE_CHECKING:
@@ -39,17 +39,22 @@ class _Normalization(Module):
         self.weight = ones(shape, dtype, requires_grad=True) if learned else None
         self.bias = zeros(shape, dtype, requires_grad=True) if learned else None
 
-    def _normalized(self, x: Any, shape: tuple[int, ...], groups: int) -> tuple[Any, Any, Any]:
-        """`x`, seen as (N, S, C) = `shape` with its channels in `groups`, standardised, scaled; means and variances."""
-        y, centre, variance = standardize(reshape(x, shape), groups, self.eps)
-        return self._scaled(reshape(y, np.shape(x))), centre, variance
+    def _normalized(
+        self, x: Any, shape: tuple[int, ...], axes: tuple[int, ...], learned: tuple[int, ...]
+    ) -> tuple[Any, Any, Any]:
+        """`x`, seen in `shape`, standardised along `axes`, then scaled and shifted; also the means and variances.
 
-    def _scaled(self, x: Any) -> Any:
+        `learned` is the shape in which the scale and the shift are those of the last dimensions.
+        """
+        x_shape = np.shape(x)
+        x = reshape(x, shape)
         if self.weight is None or self.bias is None:
-            return x
-        size = self.weight.size
-        rows = reshape(x, (math.prod(np.shape(x)) // size, size))
-        return reshape(scale(rows, reshape(self.weight, size), reshape(self.bias, size)), np.shape(x))
+            params = np.zeros((2, *learned), x.dtype)
+            params[0] = 1
+        else:
+            params = reshape(stack([self.weight, self.bias]), (2, *learned))
+        y, centre, variance = standardize(x, params, axes, self.eps)
+        return reshape(y, x_shape), centre, variance
 
 
 class BatchNorm(_Normalization):
@@ -94,14 +99,16 @@ class BatchNorm(_Normalization):
                 f"wrap the model in nn.ChannelsFirst if its data are (N, {self.num_features}, ...)"
             )
         if self.track_running_stats and not self.training:
-            return self._scaled((x - self.running_mean) * (1 / sqrt(self.running_var + self.eps)))
+            factor = 1 / sqrt(self.running_var + self.eps)
+            y = (x - self.running_mean) * (factor if self.weight is None else factor * self.weight)
+            return y if self.bias is None else y + self.bias
         count = math.prod(shape[:-1])
         if count < 2:
             raise ShapeError(
                 f"BatchNorm: expected at least two numbers a channel to take a variance of, got shape {shape}; "
                 "train on larger batches, or call eval() to use the model"
             )
-        y, centre, variance = self._normalized(x, (1, count, self.num_features), self.num_features)
+        y, centre, variance = self._normalized(x, (count, self.num_features), (0,), (self.num_features,))
         if self.track_running_stats:
             self._track(reshape(centre, -1), reshape(variance, -1) * (count / (count - 1)))
         return y
@@ -145,7 +152,7 @@ class LayerNorm(_Normalization):
         if np.shape(x)[-count:] != self.normalized_shape:
             raise ShapeError(f"LayerNorm: expected x to end in {self.normalized_shape}, got shape {np.shape(x)}")
         size = math.prod(self.normalized_shape)
-        return self._normalized(x, (math.prod(np.shape(x)[:-count]), size, 1), 1)[0]
+        return self._normalized(x, (math.prod(np.shape(x)[:-count]), size), (1,), (size,))[0]
 
     def extra_repr(self) -> str:
         more = "" if self.elementwise_affine else ", elementwise_affine=False"
@@ -178,8 +185,8 @@ class GroupNorm(_Normalization):
                 f"GroupNorm: expected x as (N, ..., {self.num_channels}), channels last, got shape {shape}; "
                 f"wrap the model in nn.ChannelsFirst if its data are (N, {self.num_channels}, ...)"
             )
-        places = math.prod(shape[1:-1])
-        return self._normalized(x, (shape[0], places, self.num_channels), self.num_groups)[0]
+        groups = (self.num_groups, self.num_channels // self.num_groups)
+        return self._normalized(x, (shape[0], math.prod(shape[1:-1]), *groups), (1, 3), groups)[0]
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}{'' if self.affine else ', affine=False'}"
