@@ -62,6 +62,10 @@ CASES = [  # the module, its arguments, its options, the shapes or values of its
     attention({}, {**QKV, "attn_mask": MASK, "key_padding_mask": PADDING}),
     attention({}, {**QKV, "attn_mask": (3, 4)}),
     attention({"batch_first": True}, {**FIRST, "attn_mask": (4, 3, 4)}, {"need_weights": False}),
+    ("Embedding", [6, 3], {}, {"ids": [[1, 4, 1], [0, 4, 2]]}),
+    ("EmbeddingBag", [6, 3], {"mode": "sum"}, {"ids": [1, 4, 1, 0, 4, 2], "offsets": [0, 3, 3, 5]}),
+    ("EmbeddingBag", [6, 3], {}, {"ids": [1, 4, 1, 0, 4, 2], "offsets": [0, 3, 3, 5]}),
+    ("EmbeddingBag", [6, 3], {}, {"ids": [[1, 4, 1], [0, 4, 2]]}),
     *[
         (name, [], options, {"x": (3, 4)})
         for name, options in [
@@ -112,9 +116,9 @@ def made(random: np.random.Generator, given: Any) -> np.ndarray:
     return drawn(random, given) if isinstance(given, tuple) else np.array(given)
 
 
-def as_here(array: np.ndarray) -> np.ndarray:
-    """Weights (in, out), of weights (out, in)."""
-    return np.ascontiguousarray(array.T)
+def as_here(layer: str, array: np.ndarray) -> np.ndarray:
+    """Weights (in, out), of weights (out, in); the rows of an embedding as they are."""
+    return array if layer.startswith("Embedding") else np.ascontiguousarray(array.T)
 
 
 def flat(results: Any) -> list[torch.Tensor]:
@@ -149,7 +153,7 @@ def run(
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             parameter.copy_(torch.tensor(drawn(random, parameter.shape)))
-            arrays[f"{place}/state/{name}"] = as_here(parameter.numpy().copy())
+            arrays[f"{place}/state/{name}"] = as_here(layer, parameter.numpy().copy())
     values = {name: made(random, given) for name, given in inputs.items()}
     tensors = {name: torch.tensor(value) for name, value in values.items()}
     for tensor in tensors.values():
@@ -160,7 +164,7 @@ def run(
     arrays |= {f"{place}/in/{name}": value for name, value in values.items()}
     arrays |= {f"{place}/out/{i}": result.detach().numpy() for i, result in enumerate(results)}
     arrays |= {f"{place}/g/{i}": g for i, g in enumerate(cotangents)}
-    arrays |= {f"{place}/d/{name}": as_here(p.grad.numpy().copy()) for name, p in module.named_parameters()}
+    arrays |= {f"{place}/d/{name}": as_here(layer, p.grad.numpy().copy()) for name, p in module.named_parameters()}
     arrays |= {f"{place}/d_in/{name}": t.grad.numpy() for name, t in tensors.items() if t.grad is not None}
     kinds = {name: value.dtype.kind for name, value in values.items()}
     return {
