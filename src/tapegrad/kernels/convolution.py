@@ -266,10 +266,11 @@ def _filter_gradient(
     rows = _rows(g_shape[1], row_bytes, _BLOCK)
     total = n * g_shape[0] * -(-g_shape[1] // rows)
     size = math.prod(taps) * channels[1] * panels * wide
-    # Each part has sums of its own, to be added up at the end; they may take as much memory as the image does. A slice
-    # reads all images again.
-    parts = max(1, min(total, _JOBS // 2, x.size // size))
-    slices = min(panels * taps[0] * taps[1], -(-_JOBS // 2 // parts))
+    # Each part has sums of its own, to be added up at the end; they may take half as much memory as the image does. A
+    # slice reads all images again.
+    parts = max(1, min(total, _JOBS // 2, x.size // (2 * size)))
+    strips = panels * taps[0] * taps[1]
+    slices = next(n for n in range(min(strips, -(-_JOBS // 2 // parts)), strips + 1) if strips % n == 0)
     partials = np.empty((parts, math.prod(taps) * channels[1], panels * wide), x.dtype)
     threads.run(
         correlation.correlate_filter, parts * slices, x.reshape(-1), tuple(shape), channels, g.reshape(-1),
