@@ -205,6 +205,7 @@ def test_files_that_are_not_mnists_are_refused(tmp_path, replaced, message):
 
 def test_mnist_without_files_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("TAPEGRAD_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(tg.DataError, match="pass it, or set TAPEGRAD_DATA to a folder that has mnist/"):
         datasets.mnist()
     with pytest.raises(tg.DataError, match=r"mnist: expected a folder of its files at .*nowhere, found none"):
