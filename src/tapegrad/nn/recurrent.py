@@ -223,7 +223,7 @@ class _Layers(_Recurrent):
     def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> tuple[Any, Any]:
         """The last layer's hidden states at all steps, and the last states of all layers; see the class."""
         shape, name = np.shape(x), type(self).__name__
-        if len(shape) != 3 or shape[2] != self.input_size or not shape[1 - self.batch_first - 1]:
+        if len(shape) != 3 or shape[2] != self.input_size or not shape[int(self.batch_first)]:
             dimensions = "(N, L, " if self.batch_first else "(L, N, "
             raise ShapeError(f"{name}: expected x as {dimensions}{self.input_size}) of at least one step, got {shape}")
         if self.batch_first:
@@ -255,7 +255,7 @@ class _Layers(_Recurrent):
         weight_ih, weight_hh, bias, bias_step = self._parameters(suffix)
         # The input's part in the gates is one product for all steps; what is left in the loop depends on the state.
         gates = reshape(x, (steps * count, inputs)) @ weight_ih
-        gates = reshape(gates if bias is None else gates + bias, (steps, count, -1))
+        gates = reshape(gates if bias is None else gates + bias, (steps, count, weight_hh.shape[1]))
         out, state = self._through(gates, state, weight_hh, bias_step, backwards, real)
         return out if real is None else where(real, out, 0), state
 
