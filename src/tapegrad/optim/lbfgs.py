@@ -11,7 +11,7 @@ from .._rows import Rows
 from .._tape import wrap
 from ..errors import DTypeError, ShapeError
 from .line_search import Point, strong_wolfe
-from .optimizer import Optimizer, Setting, State
+from .optimizer import Optimizer, Setting, State, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,7 +70,7 @@ class LBFGS(Optimizer):
     def step(self, closure: Callable[[], Any]) -> float:
         """Move the parameters down; gives the loss that `closure` had before."""
         x = self._flat([p._array for p in self.parameters])
-        before = loss = float(closure())
+        before = loss = number(closure())
         gradient = self._gradient()
         for _ in range(self.max_iter):
             if not np.isfinite(loss) or np.abs(gradient).max(initial=0) <= self.tolerance_grad:
@@ -85,7 +85,7 @@ class LBFGS(Optimizer):
 
             def evaluate(at: float, x: Vector = x, direction: Vector = direction, seen: Any = gradients) -> Point:
                 self._assign(x + at * direction)
-                value = float(closure())
+                value = number(closure())
                 seen[at] = self._gradient()
                 return Point(at, value if math.isfinite(value) else math.inf, float(seen[at] @ direction))
 

@@ -186,6 +186,11 @@ class Optimizer(ABC):
         return f"{type(self).__name__}({len(parameters)} parameters of {count:,} numbers, {settings})"
 
 
+def number(loss: Any) -> float:
+    """A loss as a number, of which no gradient is wanted."""
+    return float(loss.item() if isinstance(loss, Tensor) else loss)
+
+
 def _settings(group: Group) -> Group:
     return {key: value for key, value in group.items() if key != "params"}
 

@@ -10,6 +10,8 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from .optimizer import number
+
 if TYPE_CHECKING:
     from .optimizer import Optimizer
 
@@ -140,7 +142,7 @@ class ReduceLROnPlateau:
 
     def step(self, value: Any) -> None:
         """Note what is watched, such as the loss on held-back data, and lower the rates if it was time."""
-        value = float(value)
+        value = number(value)
         if self._improves(value):
             self.best = value
             self.waited = 0
