@@ -165,6 +165,35 @@ def test_weights_that_lie_transposed_in_memory_go_on_to_the_bit(tmp_path):
     assert bits(io.load(tmp_path / "run")) == bits(io.load(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize(
+    ("each", "make"),
+    [
+        ("epoch", lambda optimizer: optim.ReduceLROnPlateau(optimizer, factor=0.7, patience=0)),
+        ("batch", lambda optimizer: optim.CosineAnnealingLR(optimizer, 20, warmup=4)),
+        ("epoch", lambda optimizer: optim.ExponentialLR(optimizer, 0.9)),
+    ],
+)
+@pytest.mark.parametrize("kind", [optim.AdamW, optim.Momentum, optim.RMSprop])
+def test_schedules_and_groups_go_on_too(tmp_path, each, make, kind):
+    def trainer(seed):
+        tg.random.seed(seed)
+        model = network()
+        weights, biases = ([p for p in model.parameters() if p.ndim == count] for count in (2, 1))
+        optimizer = kind([{"params": weights}, {"params": biases, "lr": 0.02}], lr=0.05)
+        return Trainer(model, optimizer, nn.functional.cross_entropy, schedule=make(optimizer), schedule_each=each)
+
+    def colder(trainer):  # a rate that was changed by hand is kept too
+        trainer.optimizer.param_groups[1]["lr"] *= 0.9
+
+    plain(trainer(0), 4, checkpoint=tmp_path / "whole", after_epoch=colder, validation=HELD)
+    path = tmp_path / "run"
+    options = {"checkpoint": path, "checkpoint_every": 3, "after_epoch": colder, "validation": HELD}
+    with pytest.raises(Killed):
+        plain(trainer(0), 4, after_batch=lambda t: t.iteration == 11 and throw(), **options)
+    plain(trainer(5), 4, resume=True, **options)
+    assert bits(io.load(path)) == bits(io.load(tmp_path / "whole"))
+
+
 def test_an_error_in_the_middle_loses_nothing(tmp_path):
     """The same trainer goes on where it was."""
     expected = whole(tmp_path / "whole")

@@ -249,6 +249,18 @@ def test_a_schedule_steps_after_each_epoch_or_batch(each, steps):
     assert optimizer.lr == 0.5**steps
 
 
+@pytest.mark.parametrize("validation", [None, HELD])
+def test_a_schedule_that_waits_for_a_plateau_is_told_the_loss(validation):
+    model = network()
+    optimizer = optim.SGD(model.parameters(), 0.1)
+    schedule = optim.ReduceLROnPlateau(optimizer)
+    told = []
+    schedule.step = told.append
+    trainer = Trainer(model, optimizer, cross_entropy, schedule=schedule)
+    plain(trainer, 2, validation=validation)
+    assert told == [row["validation loss" if validation else "loss"] for row in trainer.history]
+
+
 # What is printed ----------------------------------------------------------------------------------
 
 

@@ -97,7 +97,6 @@ def train(label: str, training: Dataset, test: Dataset, settings: Settings, step
     losses = []
 
     def after_epoch(trainer: Trainer) -> None:
-        optimizer.lr *= settings.decay
         losses.append(trainer.evaluate(*training, settings.batch)["cross entropy"])
         measured = trainer.history[-1]["validation accuracy"]
         steps.advance(f"{label}, epoch {trainer.epoch}: test accuracy {measured:.4f}")
@@ -108,6 +107,7 @@ def train(label: str, training: Dataset, test: Dataset, settings: Settings, step
         optimizer,
         lambda logits, labels: cross_entropy(logits, targets[labels]),
         metrics={"cross entropy": cross_entropy, "accuracy": accuracy},
+        schedule=optim.ExponentialLR(optimizer, settings.decay),
     )
     history = trainer.fit(
         training, settings.epochs, settings.batch, validation=test, after_epoch=after_epoch, progress=False

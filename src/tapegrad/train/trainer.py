@@ -24,7 +24,7 @@ from .. import io, random
 from .._tape import Tensor, no_grad
 from ..data import Batches
 from ..errors import DataError
-from .clipping import clip
+from ..optim import ReduceLROnPlateau, clip_grad_norm
 from .extras import require
 from .log import append_log, start_log
 from .position import Position
@@ -49,8 +49,8 @@ class Trainer:
 
     `loss` gives one number, or one for each example, whose gradients then add up over a batch. `metrics` are functions
     of the same two arguments by name; they are measured where the model is evaluated. `schedule`, if any, is asked to
-    `step()` after each epoch, or after each batch with `schedule_each="batch"`. Where a model takes several arguments,
-    x is a tuple of them.
+    `step()` after each epoch, or after each batch with `schedule_each="batch"`; one that waits for a plateau is told
+    the loss, of the validation if there is one. Where a model takes several arguments, x is a tuple of them.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class Trainer:
         losses = self.loss(self._predict(x), y)
         (losses if losses.ndim == 0 else losses.sum()).backward()
         if max_grad is not None:
-            clip(self.optimizer.parameters, max_grad)
+            clip_grad_norm(self.optimizer.parameters, max_grad)
         self.optimizer.step()
         self._position.iteration += 1
         for watch in self._watches:
@@ -307,7 +307,6 @@ class Trainer:
         trial = random.Generator(0)
         loads: list[tuple[str, Any, Callable[[], Any], Callable[[Any], None]]] = [
             ("model", state["model"], self.model.state_dict, self.model.load_state_dict),
-            ("optimizer", state["optimizer"], self.optimizer.state_dict, self.optimizer.load_state_dict),
             ("random", state["random"], random.get_state, random.set_state),
         ]
         if position.best_model is not None:  # before the model, which stays
@@ -318,6 +317,8 @@ class Trainer:
             loads.append(("schedule", state["schedule"], self.schedule.state_dict, self.schedule.load_state_dict))
         elif state["schedule"] is not None:
             raise DataError(f"{path}: expected a training without a schedule's state, found one with it")
+        # After the schedule, which sets the learning rates anew; the optimizer's may have been changed since.
+        loads.append(("optimizer", state["optimizer"], self.optimizer.state_dict, self.optimizer.load_state_dict))
         undo: list[Callable[[], Any]] = []
         for part, saved, get, put in loads:
             undo.append(functools.partial(put, get()))
@@ -375,8 +376,8 @@ class Trainer:
         row |= {f"validation {name}": value for name, value in measured.items()}
         position.history.append(row)
         position.batch, position.order, position.loss, position.seen = 0, None, 0.0, 0
-        if self.schedule is not None and self._schedule_each == "epoch":
-            self.schedule.step()
+        if self._schedule_each == "epoch":
+            self._step_schedule(measured.get("loss", row["loss"]))
         if plan.patience is not None:
             self._wait(measured["loss"], plan.patience)
         if plan.after_epoch is not None:
@@ -396,14 +397,15 @@ class Trainer:
         if position.order is None:
             position.order = data.order()
         rows = data.rows_of(position.batch)
-        loss = rows * self.step(*data.batch(position.batch, position.order), plan.max_grad)
+        mean = self.step(*data.batch(position.batch, position.order), plan.max_grad)
+        loss = rows * mean
         position.batch += 1
         position.loss += loss
         position.seen += rows
         position.interval_loss += loss
         position.interval_seen += rows
-        if self.schedule is not None and self._schedule_each == "batch":
-            self.schedule.step()
+        if self._schedule_each == "batch":
+            self._step_schedule(mean)
         position.seconds += time.perf_counter() - started
         if plan.bar is not None:
             plan.bar.advance(f"epoch {position.epoch + 1}, loss {position.loss / position.seen:.4g}")
@@ -416,6 +418,12 @@ class Trainer:
                     f"epoch {position.epoch + 1}, iteration {position.batch} of {len(data)}, "
                     f"{position.seconds:.1f} s: loss {mean:.4g}"
                 )
+
+    def _step_schedule(self, loss: float) -> None:
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(loss)
+        elif self.schedule is not None:
+            self.schedule.step()
 
     def _wait(self, loss: float, patience: int) -> None:
         """Note the best epoch; when it was too long ago, put back its model and stop."""
