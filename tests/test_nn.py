@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -182,7 +183,125 @@ def test_a_model_can_be_copied_and_pickled(copied):
     assert len(list(twin.parameters())) == 4
 
 
+# Another dtype ------------------------------------------------------------------------------------
+
+
+def test_to_changes_the_dtype_of_all_that_is_floating_point():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm(4), nn.Linear(4, 2))
+    parameters = list(model.parameters())
+    before = model.state_dict()
+    assert model.to(np.float64) is model
+    assert all(a is b for a, b in zip(model.parameters(), parameters, strict=True))
+    for name, value in model.state_dict().items():
+        assert value.dtype == (np.int64 if "tracked" in name else np.float64)
+        assert np.array_equal(value, before[name])
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    model(x).backward(np.random.default_rng(2).normal(size=(5, 2)))
+    assert {p.grad.dtype for p in parameters} == {np.dtype(np.float64)}
+    model.to("float32")
+    assert {p.dtype for p in parameters} == {np.dtype(np.float32)}
+    assert all(p.grad is None for p in parameters)
+    assert model(x.astype(np.float32)).dtype == np.float32
+    with pytest.raises(tg.DTypeError, match=r"Sequential.to: expected a floating-point dtype, got int32"):
+        model.to(np.int32)
+
+
+def test_to_keeps_hooks_and_forgets_what_was_recorded_before():
+    layer, seen = nn.Linear(3, 2, bias=False), []
+    layer.weight.register_hook(lambda g: seen.append(g.dtype))
+    old = layer(np.ones((1, 3), np.float32)).sum()
+    layer.to(np.float64)
+    old.backward()
+    assert layer.weight.grad is None
+    assert seen == []
+    layer(np.ones((1, 3))).sum().backward()
+    assert layer.weight.grad.dtype == np.float64
+    assert seen == [np.float64]
+
+
+def test_to_leaves_a_frozen_parameter_frozen():
+    layer = nn.Linear(3, 2)
+    layer.weight.requires_grad = False
+    layer.to(np.float64)
+    assert [name for name, _ in layer.named_parameters()] == ["bias"]
+    assert layer.weight.dtype == np.float64
+
+
+# Hooks --------------------------------------------------------------------------------------------
+
+
+def test_a_forward_hook_sees_and_may_replace_what_comes_out():
+    model, seen = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), []
+    remove = model[0].register_forward_hook(lambda module, arguments, out: seen.append((module, arguments, out)))
+    double = model[1].register_forward_hook(lambda module, arguments, out: 2 * out)
+    x = np.ones((2, 3), np.float32)
+    y = model(x)
+    (found,) = seen
+    assert found[0] is model[0]
+    assert found[1][0] is x
+    assert np.array_equal(y.numpy(), 2 * np.maximum(found[2].numpy(), 0))
+    remove()
+    double()
+    assert np.array_equal(model(x).numpy(), np.maximum(found[2].numpy(), 0))
+    assert len(seen) == 1
+    remove()  # a second time, nothing
+    assert set(model.state_dict()) == {"0.weight", "0.bias"}
+
+
 # Showing ------------------------------------------------------------------------------------------
+
+
+def test_a_summary_is_a_table_of_modules_shapes_and_counts():
+    inner = nn.Linear(4, 4)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm(4), nn.Dropout(0.5), nn.Sequential(inner, nn.LSTM(4, 2), len))
+    model[0].register_forward_hook(lambda module, arguments, out: out[None])
+    assert model.summary().splitlines() == [
+        "name   layer                                  parameters",
+        "--------------------------------------------------------",
+        "       Sequential()",
+        "0      Linear(in_features=3, out_features=4)          16",
+        "1      BatchNorm(4, eps=1e-05, momentum=0.1)           8",
+        "2      Dropout(p=0.5)",
+        "3      Sequential()",
+        "3.0    Linear(in_features=4, out_features=4)          20",
+        "3.1    LSTM(4, 2)                                     64",
+        "--------------------------------------------------------",
+        "total                                                108",
+    ]
+    before, stream = model.state_dict(), tg.random.get_state()
+    model[1].eval()
+    with_shapes = model.summary(np.ones((5, 3), np.float32))
+    assert with_shapes.splitlines() == [
+        "name   layer                                  output shape                     parameters",
+        "-----------------------------------------------------------------------------------------",
+        "       Sequential()                           ()",
+        "0      Linear(in_features=3, out_features=4)  (1, 5, 4)                                16",
+        "1      BatchNorm(4, eps=1e-05, momentum=0.1)  (1, 5, 4)                                 8",
+        "2      Dropout(p=0.5)                         (1, 5, 4)",
+        "3      Sequential()                           ()",
+        "3.0    Linear(in_features=4, out_features=4)  (1, 5, 4)                                20",
+        "3.1    LSTM(4, 2)                             (1, 5, 2), (1, 5, 2), (1, 5, 2)          64",
+        "-----------------------------------------------------------------------------------------",
+        "total                                                                                 108",
+    ]
+    # Looking changes nothing.
+    assert tg.random.get_state() == stream
+    assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
+    assert [module.training for _, module in model.named_modules()] == [True, True, False, True, True, True, True]
+    assert all(len(module._forward_hooks) == (module is model[0]) for _, module in model.named_modules())
+
+
+def test_a_summary_counts_what_is_shared_once_and_ends_well_when_the_model_does_not():
+    layer = nn.Linear(3, 3, bias=False)
+    other = nn.Linear(3, 3, bias=False)
+    other.weight = layer.weight
+    model = nn.Sequential(layer, other)
+    assert model.summary().splitlines()[-1].split() == ["total", "9"]
+    assert sum(line.endswith(" 9") for line in model.summary().splitlines()) == 2
+    with pytest.raises(tg.ShapeError):
+        model.summary(np.ones((2, 4), np.float32))
+    assert model.training
+    assert all(not module._forward_hooks for _, module in model.named_modules())
 
 
 def test_a_model_prints_as_a_tree_with_counts():
@@ -218,6 +337,10 @@ def test_linear_is_x_w_plus_b(shape):
     assert nn.Linear(3, 4, bias=False)(x).shape == (*shape[:-1], 4)
 
 
+def test_affine_is_linear_by_another_name():
+    assert nn.Affine is nn.Linear
+
+
 def test_linear_starts_as_pytorchs_does():
     layer = nn.Linear(400, 300)
     for p in (layer.weight, layer.bias):
@@ -251,13 +374,41 @@ def test_linear_gives_gradients_to_weights_and_never_to_data():
         (nn.Tanh(), np.tanh),
         (nn.Softmax(), lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)),
         (nn.Softmax(dim=0), lambda x: np.exp(x) / np.exp(x).sum(axis=0, keepdims=True)),
+        (nn.LogSoftmax(dim=0), lambda x: np.log(np.exp(x) / np.exp(x).sum(axis=0, keepdims=True))),
+        (nn.LeakyReLU(), lambda x: np.where(x > 0, x, 0.01 * x)),
+        (nn.ELU(alpha=0.5), lambda x: np.where(x > 0, x, 0.5 * (np.exp(x) - 1))),
+        (nn.GELU(), lambda x: x * (1 + np.vectorize(math.erf)(x / 2**0.5)) / 2),
+        (nn.SiLU(), lambda x: x / (1 + np.exp(-x))),
+        (nn.Softplus(), lambda x: np.log(1 + np.exp(x))),
     ],
     ids=lambda value: repr(value) if isinstance(value, nn.Module) else "",
 )
 def test_activations(layer, reference):
     x = np.random.default_rng(3).normal(size=(4, 5))
-    assert np.allclose(layer(tg.tensor(x)).numpy(), reference(x), rtol=1e-14)
-    check_gradients(layer, x)
+    assert np.allclose(layer(tg.tensor(x)).numpy(), reference(x), rtol=1e-12)
+    check_gradients(layer, x, order=2)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_activations_keep_the_dtype_and_do_not_overflow(dtype):
+    x = np.array([-1e4, -30.0, 0.0, 30.0, 1e4], dtype)
+    for layer in (nn.LeakyReLU(), nn.ELU(), nn.GELU(), nn.SiLU(), nn.Softplus(), nn.LogSoftmax()):
+        recorded = tg.tensor(x, requires_grad=True)
+        y = layer(recorded)
+        y.backward(np.array([1, 2, 3, 4, 5], dtype))
+        for result in (y, recorded.grad):
+            assert result.dtype == dtype
+            assert np.isfinite(result.numpy()).all()
+
+
+def test_the_normal_distribution_is_the_same_without_a_compiler(monkeypatch):
+    import numba
+
+    x = np.random.default_rng(3).normal(size=(3, 7)) * 3
+    compiled = functional.gelu(x), functional.gelu(x.astype(np.float32))
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    assert np.allclose(functional.gelu(x), compiled[0], rtol=1e-14)
+    assert np.allclose(functional.gelu(x.astype(np.float32)), compiled[1], rtol=1e-6)
 
 
 def test_sequential_runs_in_order_and_takes_functions():
@@ -312,6 +463,28 @@ def test_the_plain_initialisers():
             init.he_normal(shape)
 
 
+@pytest.mark.parametrize("shape", [(4, 7), (7, 4), (5, 5), (2, 3, 4, 6)])
+def test_orthogonal_matrices(shape):
+    drawn = init.orthogonal(shape, gain=2.0, dtype=np.float64)
+    assert drawn.shape == shape
+    matrix = drawn.numpy().reshape(-1, shape[-1])
+    small = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    assert np.allclose(small @ small.T, 4 * np.eye(len(small)), atol=1e-12)
+    tg.random.seed(1)
+    one = init.orthogonal(shape)
+    tg.random.seed(1)
+    assert one.dtype == np.float32
+    assert np.array_equal(one.numpy(), init.orthogonal(shape).numpy())
+    with pytest.raises(tg.ShapeError, match=r"for an orthogonal matrix, got \(3,\)"):
+        init.orthogonal((3,))
+
+
+def test_orthogonal_matrices_are_all_as_likely():
+    """Without choosing signs, the QR of LAPACK gives a first element that is never positive."""
+    first = [init.orthogonal((2, 2)).numpy()[0, 0] for _ in range(200)]
+    assert 60 < sum(value > 0 for value in first) < 140
+
+
 def test_an_initialiser_refills_a_layer():
     layer = nn.Linear(50, 50)
     layer.weight.assign_(init.he_normal(layer.weight.shape))
@@ -353,6 +526,92 @@ def test_mse_loss(reduction):
     check_gradients(lambda x, y: functional.mse_loss(x, y, reduction), x, y)
 
 
+PAIRS = np.random.default_rng(8).normal(size=(2, 4, 3)) * 2
+SHARES = np.random.default_rng(9).dirichlet(np.ones(3), 4)
+LOSSES = {  # a function, its module, arguments, one loss by definition
+    "half": (functional.half_squared_error, nn.HalfSquaredError, PAIRS, lambda x, y: (x - y) ** 2 / 2),
+    "l1": (functional.l1_loss, nn.L1Loss, PAIRS, lambda x, y: abs(x - y)),
+    "huber": (
+        functional.huber_loss,
+        nn.HuberLoss,
+        PAIRS,
+        lambda x, y: (x - y) ** 2 / 2 if abs(x - y) <= 1 else abs(x - y) - 0.5,
+    ),
+    "binary": (
+        functional.binary_cross_entropy_with_logits,
+        nn.BCEWithLogitsLoss,
+        (PAIRS[0], SHARES),
+        lambda z, t: -t * math.log(1 / (1 + math.exp(-z))) - (1 - t) * math.log(1 - 1 / (1 + math.exp(-z))),
+    ),
+    "kl": (functional.kl_div, nn.KLDivLoss, (PAIRS[0], SHARES), lambda x, t: t * (math.log(t) - x)),
+}
+
+
+@pytest.mark.parametrize("reduction", REDUCE)
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_are_their_definitions(name, reduction):
+    function, module, (x, y), one = LOSSES[name]
+    losses = np.array([[one(a, b) for a, b in zip(p, q, strict=True)] for p, q in zip(x, y, strict=True)])
+    assert np.allclose(function(x, y, reduction), REDUCE[reduction](losses), rtol=1e-12)
+    assert np.allclose(module(reduction)(tg.tensor(x), tg.tensor(y)).numpy(), REDUCE[reduction](losses), rtol=1e-12)
+    smooth = {"step": 1e-5} if name == "kl" else {}
+    check_gradients(lambda x, y: function(x, y, reduction), x, np.maximum(y, 0.05) if name == "kl" else y, **smooth)
+
+
+def test_nll_loss_of_log_softmax_is_cross_entropy():
+    numbers = np.random.default_rng(4)
+    logits, labels = numbers.normal(size=(2, 6, 4)), numbers.integers(0, 4, (2, 6))
+    for reduction in REDUCE:
+        loss = functional.nll_loss(functional.log_softmax(logits), labels, reduction)
+        assert np.allclose(loss, functional.cross_entropy(logits, labels, reduction), rtol=1e-13)
+        assert np.allclose(nn.NLLLoss(reduction)(functional.log_softmax(logits), tg.tensor(labels)), loss)
+    check_gradients(lambda x: functional.nll_loss(x, labels), logits)
+
+
+def test_the_divergence_is_zero_where_the_target_is():
+    x = tg.tensor(np.log([[0.5, 0.25, 0.25]]), requires_grad=True)
+    t = np.array([[1.0, 0.0, 0.0]])
+    loss = functional.kl_div(x, t, "batchmean")
+    assert loss.item() == pytest.approx(math.log(2))
+    loss.backward()
+    assert np.allclose(x.grad.numpy(), -t)
+    same = functional.kl_div(x.detach(), np.array([[0.5, 0.25, 0.25]]), "sum")
+    assert same.item() == pytest.approx(0, abs=1e-15)
+
+
+def test_losses_show_what_they_are():
+    assert repr(nn.HuberLoss("sum", 0.5)) == "HuberLoss(reduction='sum', delta=0.5)"
+    assert repr(nn.KLDivLoss(log_target=True)) == "KLDivLoss(log_target=True)"
+    assert repr(nn.MSELoss()) == "MSELoss()"
+    assert repr(nn.LeakyReLU(0.2)) == "LeakyReLU(negative_slope=0.2)"
+    assert repr(nn.ELU()) == "ELU(alpha=1.0)"
+    assert repr(nn.LogSoftmax()) == "LogSoftmax(dim=-1)"
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (np.array([0]), tg.ShapeError, r"nll_loss: .* labels are integers of shape \(2,\), got \(1,\)"),
+        (np.array([0.0, 1.0]), tg.DTypeError, "nll_loss: labels are integers, got float64"),
+        (np.array([0, 3]), IndexError, "nll_loss: labels run from 0 to 3, but there are 3 classes"),
+        (np.array([-1, 0]), IndexError, "nll_loss: labels run from -1 to 0"),
+    ],
+)
+def test_nll_loss_refuses_labels_that_are_none(labels, error, message):
+    with pytest.raises(error, match=message):
+        functional.nll_loss(np.zeros((2, 3)), labels)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_refuse_shapes_that_would_broadcast(name):
+    function = LOSSES[name][0]
+    with pytest.raises(tg.ShapeError, match=rf"{function.__name__}: expected a target of the prediction's shape"):
+        function(np.zeros((3, 1)), np.zeros(3))
+    more = ', "batchmean"' if name == "kl" else ""
+    with pytest.raises(ValueError, match=rf'{function.__name__}: expected reduction "mean", "sum"{more} or "none"'):
+        function(np.ones(3), np.ones(3), "average")
+
+
 def test_losses_refuse_what_is_never_meant():
     with pytest.raises(
         tg.ShapeError, match=r"mse_loss: expected a target of the prediction's shape \(3, 1\), got \(3,\)"
@@ -363,6 +622,78 @@ def test_losses_refuse_what_is_never_meant():
             loss(np.zeros((3, 2)), target, "average")
     with pytest.raises(tg.ShapeError, match="softmax_cross_entropy"):
         functional.cross_entropy(np.zeros((3, 2)), np.zeros((2, 2)))
+
+
+# Sharing ------------------------------------------------------------------------------------------
+
+
+class Tied(nn.Module):
+    """A network whose last layer is the transpose of its first."""
+
+    def __init__(self, dtype=np.float64):
+        self.first = nn.Linear(5, 4, dtype=dtype)
+        self.middle = nn.Linear(4, 4, dtype=dtype)
+        self.shift = tg.zeros(5, dtype, requires_grad=True)
+
+    def forward(self, x):
+        hidden = self.middle(tg.sigmoid(self.first(x)))
+        return tg.sigmoid(hidden) @ self.first.weight.T + self.shift
+
+
+def test_a_weight_tied_through_a_transpose_gets_both_gradients():
+    net, (x, g) = Tied(), np.random.default_rng(1).normal(size=(2, 6, 5))
+    names = [name for name, _ in net.named_parameters()]
+    values = [p.numpy() for p in net.parameters()]
+
+    def loss(*values):
+        for p, value in zip(net.parameters(), values, strict=True):
+            p.assign_(value)
+        with tg.no_grad():
+            return (net(x) * g).sum().item()
+
+    net(x).backward(g)
+    gradients = [p.grad.numpy() for p in net.parameters()]
+    for place, name in enumerate(names):
+        for index in np.ndindex(values[place].shape):
+            ends = []
+            for step in (1e-5, -1e-5):
+                moved = [value.copy() for value in values]
+                moved[place][index] += step
+                ends.append(loss(*moved))
+            assert gradients[place][index] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5, abs=1e-8), name
+
+
+def test_a_tied_weight_is_one_parameter_moved_once_and_saved_once():
+    net, x = Tied(), np.random.default_rng(1).normal(size=(6, 5))
+    names = ["first.weight", "first.bias", "middle.weight", "middle.bias", "shift"]
+    assert sorted(net.state_dict()) == sorted(names)
+    before = net.first.weight.numpy()
+    optimizer = tg.optim.SGD([*net.parameters(), net.first.weight], 0.1)
+    net(x).sum().backward()
+    gradient = net.first.weight.grad.numpy()
+    optimizer.step()
+    assert np.allclose(net.first.weight.numpy(), before - 0.1 * gradient, rtol=1e-14)
+    other = Tied()
+    other.load_state_dict(net.state_dict())
+    assert np.array_equal(other(x).numpy(), net(x).numpy())
+    learned = net(x)
+    net.first.weight.assign_(net.first.weight.numpy() * 2)
+    assert not np.array_equal(net(x).numpy(), learned.numpy())  # both ends follow
+
+
+def test_a_layer_used_twice_and_a_weight_of_two_layers_are_shared():
+    twice = nn.Linear(3, 3, bias=False, dtype=np.float64)
+    one, other = nn.Linear(3, 3, bias=False, dtype=np.float64), nn.Linear(3, 3, bias=False, dtype=np.float64)
+    one.weight = other.weight = tg.tensor(twice.weight.numpy(), requires_grad=True)
+    x, g = np.random.default_rng(1).normal(size=(2, 4, 3))
+    twice(tg.tanh(twice(x))).backward(g)
+    both = nn.Sequential(one, tg.tanh, other)
+    both(x).backward(g)
+    assert list(both.state_dict()) == ["0.weight"]
+    assert np.array_equal(one.weight.grad.numpy(), twice.weight.grad.numpy())
+    w, hidden = twice.weight.numpy(), np.tanh(x @ twice.weight.numpy())
+    expected = hidden.T @ g + x.T @ ((g @ w.T) * (1 - hidden**2))
+    assert np.allclose(one.weight.grad.numpy(), expected, rtol=1e-12)
 
 
 # Together -----------------------------------------------------------------------------------------

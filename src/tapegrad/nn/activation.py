@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.activation import floating, log_softmax, relu, sigmoid, softmax, softplus
-from ..ops.elementwise import exp, greater, multiply, tanh, where
+from ..ops.elementwise import clip, exp, greater, multiply, tanh, where
 from ..primitive import primitive
 from .module import Module
 
@@ -84,9 +84,14 @@ def _normal_distribution_raw(x: Any) -> Any:
     return np.asarray([math.erfc(-v * math.sqrt(0.5)) / 2 for v in x.ravel().tolist()], x.dtype).reshape(x.shape)
 
 
+def _normal_distribution_rule(g: Any, x: Any) -> Any:
+    near = clip(x, -40, 40)  # the density is 0 beyond, where the square could overflow
+    return g * (exp(near * near * -0.5) / math.sqrt(2 * math.pi))
+
+
 _normal_distribution = primitive(
     _normal_distribution_raw,
-    lambda g, x: g * (exp(x * x * -0.5) / math.sqrt(2 * math.pi)),
+    _normal_distribution_rule,
     name="normal_distribution",
 )
 
