@@ -277,6 +277,14 @@ def test_unshuffled_batches_copy_nothing():
     assert all(np.shares_memory(x, X) for x, _ in batches(X, Y, 4, shuffle=False))
 
 
+@pytest.mark.parametrize(
+    "x", [X, np.asfortranarray(X), np.arange(40).reshape(2, 20).T[::2], np.broadcast_to([1, 2], (10, 2))]
+)
+def test_rows_are_those_of_the_array_however_it_lies_in_memory(x):
+    for part, labels in batches(x, Y, 4, seed=0):
+        assert np.array_equal(part, x[labels])
+
+
 def test_lists_and_tensors_are_taken():
     (part,) = batches([[1.0], [2.0]], tg.tensor([0, 1]), 2, shuffle=False)
     assert part[0].tolist() == [[1.0], [2.0]]
