@@ -27,15 +27,17 @@ def moments(x: Array, axis: int) -> Array:
         out = np.empty((2, rows), x.dtype)
         threads.run(_moments_of_rows, jobs, out, _read(x), size, scratch=[(LANES, x.dtype)])
         return out[:, :, None]
-    partial = np.empty((jobs, 2, width), x.dtype)
+    partial = np.empty((jobs, 3, width), x.dtype)
     threads.run(_moments_of_columns, jobs, partial, _read(x), size)
     # The variance of all is the mean of the blocks' own, and that of their means. Source: Chan, Golub and LeVeque,
     # Updating formulae and a pairwise algorithm for computing sample variances, 1979.
     counts = np.full((jobs, 1), size, np.float64)
     counts[-1] = rows - (jobs - 1) * size
-    means, squares = partial[:, 0].astype(np.float64), partial[:, 1].astype(np.float64)
+    about, rest, squares = partial.astype(np.float64).swapaxes(0, 1)
+    rest /= counts
+    means = about + rest
     mean = (means * counts).sum(0) / rows
-    variance = (squares.sum(0) + ((means - mean) ** 2 * counts).sum(0)) / rows
+    variance = (squares + ((means - mean) ** 2 - rest**2) * counts).sum(0) / rows
     return np.stack([mean, variance])[:, None].astype(x.dtype)
 
 
@@ -99,9 +101,10 @@ def _read(array: Array) -> Array:
 def _moments_of_columns(first, last, partial, x, size):
     for job in range(first, last):
         begin, end = job * size, min((job + 1) * size, x.shape[0])
-        mean, square = partial[job, 0], partial[job, 1]
+        mean, rest, square = partial[job, 0], partial[job, 1], partial[job, 2]
         for c in range(mean.size):
             mean[c] = 0
+            rest[c] = 0
             square[c] = 0
         for place in range(begin, end):
             row = x[place]
@@ -112,7 +115,8 @@ def _moments_of_columns(first, last, partial, x, size):
         for place in range(begin, end):  # again, which costs little: a block is still in the cache
             row = x[place]
             for c in range(mean.size):
-                distance = row[c] - mean[c]
+                distance = row[c] - mean[c]  # which adds up to what the mean lacks, being rounded
+                rest[c] += distance
                 square[c] += distance * distance
 
 
