@@ -416,7 +416,7 @@ class Trainer:
             if plan.bar is not None:
                 plan.bar.say(
                     f"epoch {position.epoch + 1}, iteration {position.batch} of {len(data)}, "
-                    f"{position.seconds:.1f} s: loss {mean:.4g}"
+                    f"{position.seconds:.2f} s: loss {mean:.4g}"
                 )
 
     def _step_schedule(self, loss: float) -> None:
@@ -454,4 +454,4 @@ class _Plan(NamedTuple):
 def _line(row: dict[str, float], epochs: int) -> str:
     """An epoch's history as a line of text."""
     measured = [f"{name} {value:.4g}" for name, value in list(row.items())[3:]]
-    return f"epoch {row['epoch']} of {epochs}, {row['seconds']:.1f} s: {', '.join(measured)}"
+    return f"epoch {row['epoch']} of {epochs}, {row['seconds']:.2f} s: {', '.join(measured)}"
