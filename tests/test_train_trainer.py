@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import re
 
 import numpy as np
@@ -306,6 +307,23 @@ def test_without_rich_it_prints_the_same(capsys, monkeypatch):
     assert re.sub(r"[\d.]+ s", "", capsys.readouterr().out) == first != ""
 
 
+def test_a_terminal_has_a_bar_and_the_lines_above_it(monkeypatch):
+    pytest.importorskip("rich")
+    from rich.console import Console
+
+    from tapegrad.train import trainer as module
+
+    file = io.StringIO()
+    monkeypatch.setattr(module, "terminal", lambda: Console(file=file, force_terminal=True, width=100))
+    trainer_of().fit(DATA, 2, 8)
+    text = file.getvalue()
+    assert "━" in text
+    assert "10/10" in text
+    assert "epoch 2, loss" in text
+    assert "epoch 1 of 2, " in text
+    assert text.endswith("\x1b[2K")  # the bar is gone
+
+
 def test_it_can_be_silent(capsys):
     trainer_of().fit(DATA, 2, 10, eval_interval=1, progress=False)
     assert capsys.readouterr() == ("", "")
@@ -322,6 +340,15 @@ def test_the_log_is_the_history(tmp_path):
         rows = list(csv.DictReader(file))
     assert [{name: float(value) for name, value in row.items()} for row in rows] == trainer.history
     assert list(rows[0]) == ["epoch", "iteration", "seconds", "loss", "validation loss", "validation accuracy"]
+
+
+def test_the_log_of_one_call_has_names_and_a_line_an_epoch(tmp_path):
+    (tmp_path / "run.csv").write_text("what an earlier run left\n")
+    trainer = trainer_of()
+    plain(trainer, 2, log=tmp_path / "run.csv")
+    lines = (tmp_path / "run.csv").read_text().splitlines()
+    assert lines[0] == "epoch,iteration,seconds,loss"
+    assert [line.split(",")[:2] for line in lines[1:]] == [["1", "5"], ["2", "10"]]
 
 
 def test_a_log_that_cannot_be_written_is_told_before_training(tmp_path):
