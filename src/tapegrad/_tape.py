@@ -91,6 +91,8 @@ class Watch:
                 gradient = cotangent(entry, replaced, isinstance(gradient, Tensor))
         tensor = None if self.tensor is None else self.tensor()
         if tensor is not None:
+            if mode.tracer is not None:
+                mode.tracer.accumulates(tensor)
             new = gradient if isinstance(gradient, Tensor | Rows) else wrap(gradient)
             tensor._grad = new if tensor._grad is None else _add(tensor._grad, new)
         return gradient
@@ -102,7 +104,7 @@ def _add(old: Tensor | Rows, new: Tensor | Rows) -> Tensor | Rows:
         return old + new  # type: ignore[no-any-return]
     old = wrap(old.dense()) if isinstance(old, Rows) else old
     new = wrap(new.dense()) if isinstance(new, Rows) else new
-    if old._entry is None and new._entry is None:
+    if old._entry is None and new._entry is None and mode.tracer is None:
         return wrap(old._array + new._array)
     return old + new  # type: ignore[no-any-return]
 
@@ -208,6 +210,7 @@ class _Mode(threading.local):
     def __init__(self) -> None:
         self.recording = True
         self.observers: tuple[Observer, ...] = ()
+        self.tracer: Tracer | None = None  # one of the observers
         self.usual = True
         self.inside = 0.0  # seconds that observed runs took inside the one that is going on
 
@@ -240,6 +243,31 @@ class Observer:
 
     def differentiated(self, entry: Entry, index: int, g: Any, gradient: Any, seconds: float) -> None:
         """The rule of argument `index` of `entry` made `gradient` of `g`, or `g` itself was added to what was there."""
+
+
+class Tracer(Observer):
+    """An observer that writes down a program: rules are handed Tensors, so that it is told of what they compute.
+
+    It hears of whatever else makes a value or takes one away, so that nothing is frozen in silence.
+    """
+
+    def reads(self, tensor: Tensor, how: str) -> None:
+        """The value of a Tensor is about to be read into Python, by `how`."""
+
+    def assigned(self, tensor: Tensor, value: Tensor) -> None:
+        """`tensor` has taken over the array of `value`."""
+
+    def accumulates(self, tensor: Tensor) -> None:
+        """A gradient is about to be added to `tensor.grad`."""
+
+    def drawn(self, draw: Callable[[], Tensor], tensor: Tensor) -> None:
+        """`draw`, which may be called again, drew random numbers for `tensor`."""
+
+    def updated(self, update: Callable[[Any, Any], Any], parameter: Tensor, gradient: Tensor, new: Tensor) -> None:
+        """An optimizer made a new value of a parameter and its gradient; `update` may be called again."""
+
+    def asked(self, ask: Callable[[], Any], answer: Any) -> None:
+        """What runs depends on the `answer`, such as whether a layer is in training."""
 
 
 def observe(run: Callable[[], Any], tell: Callable[[Observer, Any, float], None]) -> Any:
@@ -345,6 +373,7 @@ def propagate(
     op: Op | None = None
     index = 0
     linked = create and not fixed
+    traced = mode.tracer is not None
     recorded_outside = mode.recording
     if create and not recorded_outside:
         mode.set(True, observers)
@@ -368,6 +397,8 @@ def propagate(
                 raise _released(entry)
             if linked:
                 saved = _recordable(entry, saved)
+            elif traced:
+                saved = tuple([wrap(value) if isinstance(value, ndarray | np.generic) else value for value in saved])
             params = entry.params
             rules = op.rules
             for parent in entry.parents:
@@ -524,6 +555,6 @@ def cotangent(root: Entry, gradient: Any, create: bool) -> Any:
         raise ShapeError(f"backward: the cotangent has shape {shape}, but the result has shape {root.shape}")
     if isinstance(gradient, Tensor):
         gradient = gradient if gradient.dtype == root.dtype else gradient.astype(root.dtype)
-        return gradient if create else gradient._array
+        return gradient if create or mode.tracer is not None else gradient._array
     gradient = np.array(gradient, root.dtype)  # a copy: the caller may go on writing into theirs
-    return wrap(gradient) if create else gradient
+    return wrap(gradient) if create or mode.tracer is not None else gradient

@@ -16,16 +16,19 @@ is; what counts or orders comes as an array, which indexes.
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ._dtype import get_default_dtype
-from ._tape import Tensor, wrap
+from ._tape import Tensor, mode, wrap
 from .errors import DTypeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
@@ -122,6 +125,20 @@ def set_state(state: dict[str, Any]) -> None:
     _current().set_state(state)
 
 
+def _told(draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Let a tracer know of what is drawn, so that a program draws anew each time."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: Any, **keywords: Any) -> Tensor:
+        tensor = draw(*arguments, **keywords)
+        if mode.tracer is not None:
+            mode.tracer.drawn(functools.partial(draw, *arguments, **keywords), tensor)
+        return tensor
+
+    return drawn
+
+
+@_told
 def uniform(
     shape: int | tuple[int, ...] = (), low: float = 0.0, high: float = 1.0, dtype: DTypeLike | None = None
 ) -> Tensor:
@@ -135,6 +152,7 @@ def uniform(
     return wrap(array.astype(kind, copy=False))
 
 
+@_told
 def normal(
     shape: int | tuple[int, ...] = (), mean: float = 0.0, std: float = 1.0, dtype: DTypeLike | None = None
 ) -> Tensor:
@@ -146,6 +164,7 @@ def normal(
     return wrap((array * float(std) + float(mean)).astype(kind, copy=False))
 
 
+@_told
 def truncated_normal(
     shape: int | tuple[int, ...] = (), mean: float = 0.0, std: float = 1.0, dtype: DTypeLike | None = None
 ) -> Tensor:
@@ -159,6 +178,7 @@ def truncated_normal(
     return wrap((array * float(std) + float(mean)).astype(kind, copy=False))
 
 
+@_told
 def bernoulli(shape: int | tuple[int, ...] = (), probability: float = 0.5, dtype: DTypeLike | None = None) -> Tensor:
     """Draw ones with `probability` and zeros otherwise, in the default dtype or `dtype`."""
     kind, drawn = _kinds(dtype)

@@ -71,6 +71,8 @@ def _in_place(op: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any, Any]
         if not self.is_leaf and keeps_gradient(self):  # whose gradient will be that of the new value
             keep, self._watch(symbol).tensor = True, None
         self._array = np.asarray(out._array) if mutable else out._array
+        if mode.tracer is not None:
+            mode.tracer.assigned(self, out)
         if not (self.is_leaf and self.requires_grad):
             self._entry = out._entry
             if keep:
@@ -152,6 +154,7 @@ class TensorMethods:
     __hash__ = object.__hash__  # by identity, as for every object whose == is elementwise
 
     def __contains__(self, value: Any) -> bool:
+        self._read("value in t")
         return bool(np.any(self._array == value))
 
     # Elements
@@ -170,6 +173,7 @@ class TensorMethods:
                 "t[key] = value: t was recorded, and its gradient would no longer be that of its value; "
                 "assign to t.detach() or use tapegrad.index_update"
             )
+        self._read("t[key] = value")
         array = np.array(self._array, copy=True)
         array[indexing.plain_key(key)] = value._array if isinstance(value, Tensor) else value
         self._array = array
@@ -267,16 +271,19 @@ class TensorMethods:
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The value as a read-only NumPy array. It stays as it is, whatever becomes of the tensor."""
+        self._read("t.numpy()")
         view = np.asarray(self._array).view()
         view.flags.writeable = False
         return view
 
     def item(self, *index: Any) -> Any:
         """The value of a one-element tensor, or of the element at `index`, as a Python number."""
+        self._read("t.item()")
         return np.asarray(self._array).item(*index)
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
+        self._read("t.tolist()")
         return np.asarray(self._array).tolist()
 
     def detach(self) -> Tensor:
@@ -285,10 +292,12 @@ class TensorMethods:
 
     def nonzero(self) -> tuple[np.ndarray[Any, Any], ...]:
         """The places of the elements that are not zero, one array a dimension, to index with."""
+        self._read("t.nonzero()")
         return np.asarray(self._array).nonzero()
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         self._no_loss("np.asarray(t), or storing t in an array,")
+        self._read("np.asarray(t)")
         return np.array(self.numpy(), dtype, copy=copy)  # read-only, unless it is a copy
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -299,21 +308,31 @@ class TensorMethods:
 
     def __float__(self) -> float:
         self._no_loss("float(t), or a function of math,")
+        self._read("float(t)")
         return float(self._array)
 
     def __int__(self) -> int:
         self._no_loss("int(t)")
+        self._read("int(t)")
         return int(self._array)
 
     def __complex__(self) -> complex:
         self._no_loss("complex(t)")
+        self._read("complex(t)")
         return complex(self._array)
 
     def __index__(self) -> int:
+        self._read("an index")
         return operator.index(self._array)
 
     def __bool__(self) -> bool:
+        self._read("bool(t), as in `if t:`,")
         return bool(self._array)
+
+    def _read(self, how: str) -> None:
+        """What is read into Python while a program is traced would be frozen there."""
+        if mode.tracer is not None:
+            mode.tracer.reads(self, how)
 
     def _no_loss(self, what: str) -> None:
         if self._entry is not None and mode.recording:
@@ -406,10 +425,15 @@ class TensorMethods:
             raise BackwardError("assign_: this tensor was computed from others, so its value is not free to change")
         if isinstance(value, Tensor) and value._entry is not None and mode.recording:
             raise LostGradientError("assign_: the value was recorded, and its gradient would be lost; pass v.detach()")
-        array = value._array if isinstance(value, Tensor) else np.array(value, self.dtype)
-        if array.shape != self.shape:
-            raise ShapeError(f"assign_: expected shape {self.shape}, got {array.shape}")
-        self._array = array if array.dtype == self.dtype else array.astype(self.dtype)
+        if not isinstance(value, Tensor):
+            value = wrap(np.array(value, self.dtype))
+        if value.shape != self.shape:
+            raise ShapeError(f"assign_: expected shape {self.shape}, got {value.shape}")
+        if value.dtype != self.dtype:
+            value = shaping.astype(value, self.dtype)
+        self._array = value._array
+        if mode.tracer is not None:
+            mode.tracer.assigned(self, value)
         return self
 
     # Copies and text

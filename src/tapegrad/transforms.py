@@ -86,6 +86,8 @@ class _Linearized:
     def _outward(self, y: Tensor) -> Any:
         if self.outside:
             return y
+        if mode.tracer is not None:  # which an array could escape
+            return wrap(y._array)
         return wrap(y._array) if any(self.were_tensors) and type(y) is not Number else y._array
 
     def pull(self, cotangents: Sequence[Any], release: bool = False) -> list[Any]:

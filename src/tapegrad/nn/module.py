@@ -22,6 +22,7 @@ import numpy as np
 
 from .._pytree import flatten
 from .._tape import Tensor, no_grad
+from .._tape import mode as thread
 from ..debug.columns import in_columns
 from ..errors import DTypeError, ShapeError
 
@@ -34,9 +35,20 @@ if TYPE_CHECKING:
 class Module:
     """The base of models and of their parts; subclasses write `forward`."""
 
-    training: bool = True
+    _training: bool = True
     forward: Callable[..., Any]
     _forward_hooks: tuple[Callable[[Module, tuple[Any, ...], Any], Any], ...] = ()
+
+    @property
+    def training(self) -> bool:
+        """Whether the module behaves as in training, and not as in use; `train` and `eval` set it for all inside."""
+        if thread.tracer is not None:
+            thread.tracer.asked(lambda: self._training, self._training)
+        return self._training
+
+    @training.setter
+    def training(self, value: bool) -> None:
+        self._training = value
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         out = self.forward(*arguments, **options)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._rows import Rows
-from .._tape import wrap
+from .._tape import mode, wrap
 from .optimizer import Group, Optimizer, Setting, State
 
 if TYPE_CHECKING:
@@ -42,17 +43,24 @@ class Elementwise(Optimizer):
             for parameter in group["params"]:
                 gradient = parameter._grad
                 if gradient is not None:
-                    array = parameter._array
-                    state = self.state[place] or self.start(array, group)
-                    if not isinstance(gradient, Rows):
-                        array, state = self.update(array, gradient._array, state, group)
-                    elif group["lazy_rows"] or self.rests(group):
-                        array, state = self._of_rows(array, gradient, state, group)
-                    else:
-                        array, state = self.update(array, gradient.dense(), state, group)
-                    parameter.assign_(wrap(array))
-                    self.state[place] = state
+                    move = functools.partial(self._move, place, group)
+                    new = wrap(move(parameter._array, gradient if isinstance(gradient, Rows) else gradient._array))
+                    if mode.tracer is not None:
+                        mode.tracer.updated(move, parameter, gradient, new)
+                    parameter.assign_(new)
                 place += 1
+
+    def _move(self, place: int, group: Group, array: NDArray[Any], gradient: NDArray[Any] | Rows) -> NDArray[Any]:
+        """The new value of the parameter at `place`, with its state moved along."""
+        state = self.state[place] or self.start(array, group)
+        if not isinstance(gradient, Rows):
+            array, state = self.update(array, gradient, state, group)
+        elif group["lazy_rows"] or self.rests(group):
+            array, state = self._of_rows(array, gradient, state, group)
+        else:
+            array, state = self.update(array, gradient.dense(), state, group)
+        self.state[place] = state
+        return array
 
     def _of_rows(self, parameter: NDArray[Any], gradient: Rows, state: State, settings: Group) -> tuple[Any, State]:
         """How the rows of a gradient move; the others are copied."""
