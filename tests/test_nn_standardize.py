@@ -141,3 +141,9 @@ def test_other_dtypes_and_orders_in_memory():
     half = tg.nn.LayerNorm(5, dtype=np.float16)(x.astype(np.float16))
     assert half.dtype == np.float16
     np.testing.assert_allclose(half.numpy(), expected, atol=0.01)
+
+
+def test_the_variance_of_columns_is_right_however_far_away_their_mean_is():
+    x = (np.random.default_rng(0).standard_normal((1000, 5)) + 1e6).astype(np.float32)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(kernels.moments(x, 0)[1], exact.var(0, keepdims=True), rtol=1e-5)
