@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import struct
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_the_file_is_forced_onto_the_disk_before_it_is_renamed_and_its_folder_af
     sync, replace = os.fsync, os.replace
 
     def noted_sync(number):
-        steps.append("folder" if os.path.isdir(f"/proc/self/fd/{number}") else "file")
+        steps.append("folder" if stat.S_ISDIR(os.fstat(number).st_mode) else "file")
         sync(number)
 
     monkeypatch.setattr(os, "fsync", noted_sync)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -56,6 +58,29 @@ def test_a_bar_is_taken_away_when_the_run_fails():
     assert file.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is shown again
 
 
+@pytest.mark.parametrize("console", [None, "no terminal"])
+def test_lines_are_the_same_without_rich(console, capsys):
+    """None stands for rich that is not installed."""
+    steps = Steps(None if console is None else Console(), 20)
+    with steps:
+        for step in range(20):
+            steps.advance(f"[step] {step}")
+        steps.say("said")
+    text = capsys.readouterr().out
+    assert text.splitlines()[:2] == [" 10% [step] 1", " 20% [step] 3"]
+    assert text.splitlines()[-1] == "said"
+    assert len(text.splitlines()) == 11
+
+
+def test_training_needs_no_extra():
+    code = (
+        "import sys, tapegrad as tg; tg.train.Trainer; tg.data.datasets; tg.io;"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"rich", "matplotlib", "numba", "safetensors", "http"} & set(loaded) == set()
+
+
 # Plots --------------------------------------------------------------------------------------------
 
 
@@ -92,6 +117,22 @@ def test_one_run_is_its_own_mean(tmp_path, figures):
     (line,) = figures[0].axes[0].lines
     assert line.get_xdata().tolist() == [1, 2, 3]
     assert line.get_ydata().tolist() == [1.0, 0.5, 0.25]
+
+
+def test_names_at_the_ends_of_close_curves_stand_apart(tmp_path, figures):
+    plot_losses(
+        tmp_path / "loss.png", "", {name: [[1.0, end]] for name, end in {"a": 0.5, "b": 0.501, "c": 0.499}.items()}
+    )
+    heights = sorted(text.get_window_extent().y0 for text in figures[0].axes[0].texts)
+    assert min(np.diff(heights)) >= 12 / 72 * 160 * 0.99
+    assert [text.get_text()[0] for text in figures[0].axes[0].texts] == ["a", "b", "c"]
+
+
+def test_losses_below_zero_get_a_plain_scale_and_one_epoch_a_point(tmp_path, figures):
+    plot_losses(tmp_path / "loss.png", "", {"training": [[-1.0]]})
+    (axes,) = figures[0].axes
+    assert axes.get_yscale() == "linear"
+    assert axes.lines[0].get_marker() == "o"
 
 
 # Extras -------------------------------------------------------------------------------------------

@@ -202,7 +202,19 @@ def test_accuracy_of_labels_that_do_not_fit():
 # Early stopping -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("losses", "epochs", "best"), [([5, 4, 6, 4, 3], 4, 2), ([5, 4, 3, 2, 1], 5, None)])
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("losses", "epochs", "best"),
+    [
+        ([5, 4, 6, 4, 3], 4, 2),
+        ([5, 4, 3, 2, 1], 5, None),
+        ([5, NAN, NAN, 3, 2], 3, 1),
+        ([NAN, 5, 4, NAN, NAN], 5, 3),
+        ([NAN, NAN, 5, 4, 3], 2, None),
+    ],
+)
 def test_training_stops_when_the_validation_gets_no_better(losses, epochs, best):
     trainer = trainer_of()
     given = iter(losses)
@@ -322,6 +334,15 @@ def test_a_terminal_has_a_bar_and_the_lines_above_it(monkeypatch):
     assert "epoch 2, loss" in text
     assert "epoch 1 of 2, " in text
     assert text.endswith("\x1b[2K")  # the bar is gone
+
+
+def test_epochs_that_are_done_already_are_told(capsys):
+    trainer = trainer_of()
+    trainer.fit(DATA, 2, 8)
+    capsys.readouterr()
+    trainer.fit(DATA, 2, 8)
+    assert capsys.readouterr().out == "2 epochs are done already, of 2 in all\n"
+    assert trainer.iteration == 10
 
 
 def test_it_can_be_silent(capsys):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import sys
-import urllib.request
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import DataError
@@ -51,6 +49,9 @@ def download(file: File, folder: Path, sources: Sequence[str]) -> Path:
 
 def _copy(url: str, target: BinaryIO, file: File) -> None:
     """Copy what is at `url`, never more than the file's size; every failure of the network is a DataError."""
+    import http.client  # with urllib 30 ms, which those who download nothing need not wait for
+    import urllib.request
+
     checksum, have, bar = hashlib.sha256(), 0, _Bar(file)
     try:
         response = urllib.request.urlopen(url, timeout=PATIENCE)

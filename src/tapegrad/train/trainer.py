@@ -179,6 +179,8 @@ class Trainer:
             start_log(log, self.history)
         if checkpoint is not None and not (there and resume):  # now, not after an hour: the disk may be full
             self.save(checkpoint)
+        if bar is not None and self.epoch >= epochs:
+            bar.say(f"{self.epoch} epochs are done already, of {epochs} in all")
         self.model.train()
         with bar or contextlib.nullcontext():
             while self.epoch < epochs and not self._position.stopped:
@@ -428,10 +430,11 @@ class Trainer:
     def _wait(self, loss: float, patience: int) -> None:
         """Note the best epoch; when it was too long ago, put back its model and stop."""
         position = self._position
-        if loss < position.best or position.best_model is None:
+        if loss < position.best:
             position.best, position.best_epoch, position.best_model = loss, position.epoch, self.model.state_dict()
         elif position.epoch - position.best_epoch >= patience:
-            self.model.load_state_dict(position.best_model)
+            if position.best_model is not None:  # there is none when no loss was a number
+                self.model.load_state_dict(position.best_model)
             position.stopped = True
 
 
