@@ -120,9 +120,8 @@ def test_one_run_is_its_own_mean(tmp_path, figures):
 
 
 def test_names_at_the_ends_of_close_curves_stand_apart(tmp_path, figures):
-    plot_losses(
-        tmp_path / "loss.png", "", {name: [[1.0, end]] for name, end in {"a": 0.5, "b": 0.501, "c": 0.499}.items()}
-    )
+    curves = {name: [[1.0, end]] for name, end in {"a": 0.5, "b": 0.501, "c": 0.499}.items()}
+    plot_losses(tmp_path / "loss.png", "", curves)
     heights = sorted(text.get_window_extent().y0 for text in figures[0].axes[0].texts)
     assert min(np.diff(heights)) >= 12 / 72 * 160 * 0.99
     assert [text.get_text()[0] for text in figures[0].axes[0].texts] == ["a", "b", "c"]
