@@ -17,7 +17,7 @@ from ..ops.shape import permute_dims, reshape, swapaxes
 from ..tensor import zeros
 from . import init
 from .dropout import dropout
-from .linear import Linear
+from .linear import Linear, affine
 from .module import Module
 
 if TYPE_CHECKING:
@@ -116,13 +116,15 @@ class MultiHeadAttention(Module):
         """Queries, keys and values, (N, num_heads, length, d) each."""
         size = self.embed_dim
         if query is key and key is value:
-            product = query @ self.in_proj_weight
-            product = product if self.in_proj_bias is None else product + self.in_proj_bias
+            product = affine(query, self.in_proj_weight, self.in_proj_bias)
             q, k, v = (product[..., place : place + size] for place in (0, size, 2 * size))
         else:
             q, k, v = (
-                x @ self.in_proj_weight[:, place : place + size]
-                + (0 if self.in_proj_bias is None else self.in_proj_bias[place : place + size])
+                affine(
+                    x,
+                    self.in_proj_weight[:, place : place + size],
+                    None if self.in_proj_bias is None else self.in_proj_bias[place : place + size],
+                )
                 for place, x in ((0, query), (size, key), (2 * size, value))
             )
         return self._in_heads(q), self._in_heads(k), self._in_heads(v)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ShapeError
+from ..ops.shape import reshape
 from . import init
 from .module import Module
 
@@ -40,12 +42,22 @@ class Linear(Module):
             raise ShapeError(
                 f"Linear: expected x with {self.in_features} features in its last dimension, got shape {np.shape(x)}"
             )
-        y = x @ self.weight
-        return y if self.bias is None else y + self.bias
+        return affine(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         bias = "" if self.bias is not None else ", bias=False"
         return f"in_features={self.in_features}, out_features={self.out_features}{bias}"
+
+
+def affine(x: Any, weight: Any, bias: Any = None) -> Any:
+    """`x @ weight + bias`, as one product of all rows of `x`, where NumPy would compute one for each matrix in it."""
+    shape = np.shape(x)
+    if len(shape) > 2:
+        x = reshape(x, (math.prod(shape[:-1]), shape[-1]))
+    y = x @ weight
+    if bias is not None:
+        y = y + bias
+    return reshape(y, (*shape[:-1], np.shape(weight)[1])) if len(shape) > 2 else y
 
 
 Affine = Linear  # its name in texts that write layers by hand: the same formula, with the weight the same way round

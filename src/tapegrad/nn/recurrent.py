@@ -23,6 +23,7 @@ from ..ops.shape import concat, reshape, split, swapaxes, unstack
 from . import init
 from ._recurrence import recurrence
 from .dropout import dropout
+from .linear import affine
 from .module import Module
 
 if TYPE_CHECKING:
@@ -142,8 +143,7 @@ class _Cell(_Recurrent):
             raise ShapeError(f"{type(self).__name__}: expected x as (N, {self.input_size}), got shape {shape}")
         weight_ih, weight_hh, bias, bias_step = self._parameters("")
         state = self._states(hx, (shape[0], self.hidden_size), weight_hh.dtype)
-        gates = x @ weight_ih
-        state = self._kind.step(gates if bias is None else gates + bias, state, weight_hh, bias_step)
+        state = self._kind.step(affine(x, weight_ih, bias), state, weight_hh, bias_step)
         return state if len(state) > 1 else state[0]
 
     def extra_repr(self) -> str:
@@ -251,11 +251,9 @@ class _Layers(_Recurrent):
         self, x: Any, state: State, suffix: str, backwards: bool, real: NDArray[np.bool_] | None
     ) -> tuple[Any, State]:
         """One direction of one layer: (L, N, inputs) -> (L, N, hidden), and its last state."""
-        steps, count, inputs = np.shape(x)
         weight_ih, weight_hh, bias, bias_step = self._parameters(suffix)
         # The input's part in the gates is one product for all steps; what is left in the loop depends on the state.
-        gates = reshape(x, (steps * count, inputs)) @ weight_ih
-        gates = reshape(gates if bias is None else gates + bias, (steps, count, weight_hh.shape[1]))
+        gates = affine(x, weight_ih, bias)
         out, state = self._through(gates, state, weight_hh, bias_step, backwards, real)
         return out if real is None else where(real, out, 0), state
 
