@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tapegrad as tg
 from tapegrad import optim
-from tapegrad.optim.line_search import ENOUGH, FLAT, Point, strong_wolfe
+from tapegrad.optim import lbfgs
+from tapegrad.optim.line_search import ENOUGH, FLAT, Point, _between, strong_wolfe
 
 
 def rosenbrock(x):
@@ -89,6 +90,33 @@ def test_a_function_that_is_not_finite_everywhere_is_searched_where_it_is():
     np.testing.assert_allclose(x.numpy(), 3.0, atol=1e-5)
 
 
+def test_it_ends_where_the_line_search_says(monkeypatch):
+    """And not where that looked last."""
+    x = tg.tensor([1.0], dtype=np.float64, requires_grad=True)
+    optimizer = optim.LBFGS([x], max_iter=1)
+
+    def search(evaluate, start, first):
+        found = evaluate(0.25)
+        evaluate(0.5)
+        return found
+
+    monkeypatch.setattr(lbfgs, "strong_wolfe", search)
+    optimizer.step(closure_of(optimizer, lambda: (x * x).sum()))
+    assert x.item() == 0.5
+
+
+def test_what_is_remembered_is_forgotten_where_it_leads_up():
+    x = tg.tensor([1.0, 2.0], dtype=np.float64, requires_grad=True)
+    optimizer = optim.LBFGS([x], max_iter=1)
+    closure = closure_of(optimizer, lambda: (x * x).sum())
+    saved = optimizer.state_dict()
+    saved["state"] = [{"steps": np.eye(2), "changes": -np.eye(2)}]
+    optimizer.load_state_dict(saved)
+    assert optimizer.step(closure) == 5.0
+    assert (x.numpy() ** 2).sum() < 5.0
+    assert len(optimizer.state_dict()["state"][0]["steps"]) == 1
+
+
 def test_nothing_moves_where_the_loss_is_nan():
     x = tg.tensor([1.0], requires_grad=True)
     optimizer = optim.LBFGS([x])
@@ -96,18 +124,48 @@ def test_nothing_moves_where_the_loss_is_nan():
     assert x.item() == 1.0
 
 
-@given(
-    st.floats(-5, -0.1), st.floats(-3, 3), st.floats(-3, 3), st.floats(0.01, 2), st.floats(-4, 4).map(lambda e: 10.0**e)
-)
-def test_the_line_search_ends_where_the_conditions_hold(slope, square, cube, fourth, first):
-    def f(t):
-        return slope * t + square * t**2 + cube * t**3 + fourth * t**4
+@pytest.mark.parametrize("ends", [(0.0, 2.0), (0.2, 2.5), (2.5, 0.2)])
+def test_a_cubic_tells_its_minimum(ends):
+    low, high = (Point(t, t**3 - 3 * t, 3 * t**2 - 3) for t in ends)
+    assert _between(low, high) == pytest.approx(1.0)
+    assert _between(low, high._replace(value=np.inf)) == sum(ends) / 2
+
+
+def test_a_point_above_the_lowest_ends_the_way_down():
+    """Although it is low enough, and it goes on down from there: the valley between is the lower one."""
 
     def at(t):
-        return Point(t, f(t), slope + 2 * square * t + 3 * cube * t**2 + 4 * fourth * t**3)
+        if 1.1 < t < 1.9:
+            return Point(t, -6.0, 0.0)
+        return Point(t, -1.0, -10.0) if t <= 1 else Point(t, -0.5, -10.0) if t < 4 else Point(t, -0.6, 0.0)
+
+    assert strong_wolfe(at, Point(0.0, 0.0, -1.0), 1.0).value == -6.0
+
+
+def test_a_value_that_is_nan_is_too_high():
+    def at(t):
+        return Point(t, (t - 0.1) ** 2, 2 * (t - 0.1)) if t < 1 else Point(t, np.nan, -1.0)
+
+    assert strong_wolfe(at, at(0.0), 16.0).at < 1
+
+
+@given(
+    st.floats(-5, -0.1),
+    st.floats(-3, 3),
+    st.floats(-3, 3),
+    st.floats(0.01, 2),
+    st.floats(0, 2),
+    st.floats(-4, 3).map(lambda e: 10.0**e),
+)
+def test_the_line_search_ends_where_the_conditions_hold(slope, square, cube, fourth, waves, first):
+    def f(t):
+        return slope * t + square * t**2 + cube * t**3 + fourth * t**4 + waves * (1 - np.cos(5 * t))
+
+    def at(t):
+        tilt = slope + 2 * square * t + 3 * cube * t**2 + 4 * fourth * t**3 + 5 * waves * np.sin(5 * t)
+        return Point(t, f(t), tilt)
 
     found = strong_wolfe(at, at(0.0), first)
-    assume(first < 1e3)
     assert found.value <= ENOUGH * found.at * slope
     assert abs(found.slope) <= FLAT * -slope
 

@@ -183,6 +183,15 @@ def test_a_dtype_without_compiled_code_goes_to_numpy(dtype, always_compiled):
     assert all(array.dtype == dtype for array in found)
 
 
+def test_arrays_that_do_not_match_go_to_numpy(always_compiled):
+    """Compiled code reads as many numbers, of one dtype, from each."""
+    w, g, a, _, _ = arrays(50, np.float32)
+    wide, one = rules.momentum(w, g.astype(np.float64), a, 0.1, 0.9), rules.momentum(w, g[:1], a[0], 0.1, 0.9)
+    assert wide[0].dtype == np.float64  # as everywhere in NumPy
+    np.testing.assert_allclose(wide[0], w - 0.1 * (0.9 * a + g), rtol=1e-6)
+    np.testing.assert_allclose(one[0], w - 0.1 * (0.9 * a[0] + g[:1]), rtol=1e-6)
+
+
 def test_what_overflows_is_no_warning():
     """The kernels say nothing, so NumPy must not either: a warning would come and go with the size."""
     w, g = np.full(3, 1e38, np.float32), np.full(3, -1e38, np.float32)

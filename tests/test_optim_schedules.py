@@ -138,7 +138,8 @@ def test_the_norm_neither_overflows_nor_vanishes_in_float32():
 
 def test_a_gradient_that_is_not_finite_is_told_and_left():
     p = tg.zeros(2, requires_grad=True)
-    p.grad = [np.nan, 1.0]
-    assert math.isnan(optim.clip_grad_norm([p], 0.1))
-    assert p.grad.numpy()[1] == 1.0
+    for value in (np.nan, np.inf):
+        p.grad = [value, 1.0]
+        assert not math.isfinite(optim.clip_grad_norm([p], 0.1))
+        assert p.grad.numpy()[1] == 1.0
     assert optim.clip_grad_norm([], 1.0) == 0.0

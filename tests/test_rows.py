@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tapegrad as tg
-from tapegrad import _rows
+from tapegrad import _rows, _tape
 from tapegrad.kernels import plain_embedding
 from tapegrad.ops import embeddings
 
@@ -130,6 +130,23 @@ def test_whoever_watches_sees_arrays():
         np.testing.assert_array_equal(v.grad.numpy(), w.grad.numpy())
 
 
+def test_observers_are_told_of_arrays():
+    class Types(_tape.Observer):
+        def reached(self, entry, g):
+            seen.append(type(g))
+
+        def differentiated(self, entry, index, g, gradient, seconds):
+            seen.append(type(gradient))
+
+    seen = []
+    w = table()
+    loss = tg.embedding(w, [1, 1]).sum()
+    with _tape.observed(Types()):
+        loss.backward()
+    assert len(seen) >= 4
+    assert Rows not in seen
+
+
 def test_a_hook_may_replace_the_gradient_of_rows():
     w = table()
     w.register_hook(lambda g: g * 3)
@@ -179,7 +196,11 @@ def test_a_checkpointed_embedding_keeps_rows():
 
 def test_a_rule_of_ones_own_may_give_rows():
     ids = np.array([1, 4])
-    pick = tg.primitive(lambda x: x[ids], lambda g, shape: Rows.of_repeated(ids, g, shape), name="pick")
+
+    def rule(g, shape):
+        return Rows.of_repeated(ids, g.astype(np.float64), shape)
+
+    pick = tg.primitive(lambda x: x[ids], rule, name="pick")
     w = table(dtype=np.float32)
     (pick(w) * np.arange(6.0).reshape(2, 3)).sum().backward()
     assert w._grad.values.dtype == np.float32

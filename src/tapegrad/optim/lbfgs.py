@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +86,7 @@ class LBFGS(Optimizer):
                 self._assign(x + at * direction)
                 value = number(closure())
                 seen[at] = self._gradient()
-                return Point(at, value if math.isfinite(value) else math.inf, float(seen[at] @ direction))
+                return Point(at, value, float(seen[at] @ direction))
 
             found = strong_wolfe(evaluate, Point(0.0, loss, slope), scale * self.lr)
             step = found.at * direction

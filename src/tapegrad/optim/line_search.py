@@ -36,7 +36,7 @@ def strong_wolfe(evaluate: Callable[[float], Point], start: Point, first: float)
         if point.value < best.value:
             best = point
         too_high = not point.value <= start.value + ENOUGH * at * start.slope or not math.isfinite(point.slope)
-        if too_high or (point.value >= low.value and low is not start):
+        if too_high or point.value >= low.value:
             high = point  # a good point lies between the low one and this
         elif abs(point.slope) <= FLAT * -start.slope:
             return point
