@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tapegrad as tg
 from tapegrad import io, nn, optim
@@ -362,7 +364,7 @@ def other_best(state):
 )
 def test_what_does_not_fit_is_named_and_changes_nothing(tmp_path, change, message):
     path = tmp_path / "run"
-    plain(trainer_of(), 1, checkpoint=path)
+    plain(trainer_of(), 1, checkpoint=path, validation=HELD, patience=2)  # so that it has a best model too
     state = io.load(path)
     change(state)
     io.save(path, state)
@@ -374,6 +376,35 @@ def test_what_does_not_fit_is_named_and_changes_nothing(tmp_path, change, messag
     assert str(raised.value).startswith(f"{path}: expected ")
     trainer.save(tmp_path / "after")
     assert bits(io.load(tmp_path / "after")) == bits(io.load(tmp_path / "before"))
+
+
+@given(st.data())
+def test_any_other_state_is_a_data_error_or_gone_on_from(tmp_path_factory, data):
+    """One number, text or array of a checkpoint is something else: never another exception."""
+    path = tmp_path_factory.getbasetemp() / "other.safetensors"
+    trainer_of().save(path)
+    state = io.load(path)
+    state["training"]["history"] = [{"epoch": 1, "loss": 0.5}]
+    where, key = state, data.draw(st.sampled_from(sorted(state)))
+    while isinstance(where[key], dict | list) and where[key]:
+        where = where[key]
+        key = data.draw(st.sampled_from(sorted(where) if isinstance(where, dict) else range(len(where))))
+    where[key] = data.draw(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just([]) | st.just({})
+        | st.just(np.zeros(3)) | st.just(np.zeros((6, 8), np.float32))
+    )  # fmt: skip
+    io.save(path, state)
+    with contextlib.suppress(tg.DataError):
+        trainer_of().load(path)
+
+
+def test_stopping_is_in_the_checkpoint(tmp_path):
+    plain(trainer_of(), 2, checkpoint=tmp_path / "run", after_batch=lambda t: t.iteration == 3 and t.stop())
+    trainer = trainer_of(seed=1)
+    plain(trainer, 2, checkpoint=tmp_path / "run", resume=True)
+    assert trainer.iteration == 3
+    plain(trainer, 2)
+    assert bits(trainer.model.state_dict()) == whole(tmp_path / "whole", 2)["model"]
 
 
 def test_a_schedule_that_this_training_does_not_have(tmp_path):

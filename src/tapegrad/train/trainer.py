@@ -75,7 +75,6 @@ class Trainer:
         self._watches: list[Watch] = []
         self._data: Batches | None = None
         self._data_state: dict[str, Any] | None = None  # of the generator of batches, from a checkpoint
-        self._bar: Bar | None = None
 
     # How far it is
 
@@ -118,7 +117,7 @@ class Trainer:
 
         training, validation: pairs (x, y), such as a Dataset, which is shuffled for each epoch and given in batches of
         `batch_size` rows (32); or `training` as Batches made by `data.batches`. The model is evaluated on `validation`
-        after each epoch.
+        after each epoch, and is in training mode at the end.
 
         max_grad: the gradients of all parameters together are scaled down to this norm where theirs is larger.
         eval_interval: print epoch, iteration, time and mean loss each time after so many iterations.
@@ -199,7 +198,7 @@ class Trainer:
         for watch in self._watches:
             if self.iteration % watch.every == 0:
                 watch.look(self.iteration)
-        return float(np.mean(losses.numpy()))
+        return losses.item() if losses.ndim == 0 else float(np.mean(losses.numpy()))
 
     def stop(self) -> None:
         """End the fit that is going on, after the batch or the epoch that is going on."""
@@ -321,9 +320,8 @@ class Trainer:
             raise DataError(f"{path}: expected a training without a schedule's state, found one with it")
         # After the schedule, which sets the learning rates anew; the optimizer's may have been changed since.
         loads.append(("optimizer", state["optimizer"], self.optimizer.state_dict, self.optimizer.load_state_dict))
-        undo: list[Callable[[], Any]] = []
-        for part, saved, get, put in loads:
-            undo.append(functools.partial(put, get()))
+        undo = [functools.partial(put, get()) for _, _, get, put in loads]
+        for part, saved, _, put in loads:
             try:
                 put(saved)
             except Exception as error:  # whatever a part makes of what is not its own
@@ -362,8 +360,9 @@ class Trainer:
             self._batch(data, plan)
             if plan.after_batch is not None:
                 plan.after_batch(self)
-            if plan.checkpoint_every is not None and self.iteration % plan.checkpoint_every == 0:
-                self.save(plan.checkpoint)  # type: ignore[arg-type]
+            due = plan.checkpoint_every is not None and self.iteration % plan.checkpoint_every == 0
+            if plan.checkpoint is not None and (due or position.stopped):
+                self.save(plan.checkpoint)
             if position.stopped:
                 return
         started = time.perf_counter()
