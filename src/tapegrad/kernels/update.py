@@ -67,7 +67,10 @@ def _compiled(rule: Callable[..., Any], count: int, decayed: bool) -> Any:
 
 def _read(array: Array) -> Array:
     """A flat view for a kernel that only reads, always read-only: numba would compile anew for arrays that are not."""
-    flat = np.require(array, None, ("C", "ALIGNED")).reshape(-1)
+    flags = array.flags
+    if not (flags.c_contiguous and flags.aligned):
+        array = np.require(array, None, ("C", "ALIGNED"))
+    flat = array.reshape(-1)
     flat.flags.writeable = False
     return flat
 

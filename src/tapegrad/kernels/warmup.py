@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import convolution, jobs, pooling
+from . import convolution, embedding, jobs, pooling
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
     x, filters = np.ones((1, 1, 4, 4, 8), dtype), np.ones((1, 3, 3, 8, 8), dtype)
     single = np.ones((1, 3, 3, 1, 8), dtype)  # filters that take one channel
     at = _WINDOWS
+    ids, starts = np.arange(4), np.array([0, 2, 4])
     return [
         ("convolution", lambda: convolution.forward(x, filters, at, 1)),
         ("convolution, gradient for filters", lambda: convolution.filter_gradient(x, x, at.size, at, 1)),
@@ -47,4 +48,6 @@ def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
         ("max pooling, second gradient", lambda: pooling.at_maxima(x, x, x, at)),
         ("average pooling", lambda: pooling.avg_pool(x, at)),
         ("average pooling, gradient", lambda: pooling.avg_pool_gradient(x, at.out, at)),
+        ("embedding bags", lambda: embedding.sums(np.ones((4, 8), dtype), ids, starts)),
+        ("embedding bags, gradient", lambda: embedding.scattered(np.ones((2, 8), dtype), ids, starts, 4)),
     ]
