@@ -104,7 +104,7 @@ class Activation:
     def _note(self, module: Module, arguments: Any, out: Any) -> None:
         if not mode.recording:  # it is being evaluated, which is no training
             return
-        out = flatten(out)[0][0]
+        out = next(iter(flatten(out)[0]), None)
         if isinstance(out, Tensor):
             if self._gradient and out.requires_grad:
                 out.retain_grad()
