@@ -277,6 +277,7 @@ def test_every_exception_is_also_the_built_in_that_fits():
         errors.NaNError: FloatingPointError,
         errors.DataError: ValueError,
         errors.KinkError: ValueError,
+        errors.TraceError: RuntimeError,
         errors.MissingExtraError: ImportError,
     }
     every = {getattr(errors, name) for name in errors.__all__} - {errors.TapegradError}

@@ -25,7 +25,8 @@ from .tensor import arange, asarray, eye, full, linspace, ones, tensor, zeros
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from . import data, io, nn, optim, testing, train
+    from . import data, io, nn, optim, static, testing, train
+    from .static import compile, trace
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __all__ = [
     "arange",
     "asarray",
     "checkpoint",
+    "compile",
     "data",
     "debug",
     "detect_nan",
@@ -61,10 +63,12 @@ __all__ = [
     "set_default_dtype",
     "set_num_threads",
     "show_tape",
+    "static",
     "tape",
     "tensor",
     "testing",
     "to_dot",
+    "trace",
     "train",
     "value_and_grad",
     "vjp",
@@ -76,6 +80,8 @@ __all__ += ops.__all__
 
 def __getattr__(name: str) -> Any:
     """Import on first use what most programs do without."""
-    if name in {"data", "io", "nn", "optim", "testing", "train"}:
+    if name in {"data", "io", "nn", "optim", "static", "testing", "train"}:
         return importlib.import_module(f".{name}", __name__)
+    if name in {"compile", "trace"}:
+        return getattr(importlib.import_module(".static", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

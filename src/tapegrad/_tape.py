@@ -92,7 +92,7 @@ class Watch:
         tensor = None if self.tensor is None else self.tensor()
         if tensor is not None:
             if mode.tracer is not None:
-                mode.tracer.accumulates(tensor)
+                mode.tracer.gradient(tensor, cleared=False)
             new = gradient if isinstance(gradient, Tensor | Rows) else wrap(gradient)
             tensor._grad = new if tensor._grad is None else _add(tensor._grad, new)
         return gradient
@@ -251,20 +251,23 @@ class Tracer(Observer):
     It hears of whatever else makes a value or takes one away, so that nothing is frozen in silence.
     """
 
-    def reads(self, tensor: Tensor, how: str) -> None:
+    def reads(self, tensor: TensorMethods, how: str) -> None:
         """The value of a Tensor is about to be read into Python, by `how`."""
 
-    def assigned(self, tensor: Tensor, value: Tensor) -> None:
-        """`tensor` has taken over the array of `value`."""
+    def assigns(self, tensor: TensorMethods, value: Tensor, array: Any) -> None:
+        """`tensor` is about to get `array`, which is that of `value`."""
 
-    def accumulates(self, tensor: Tensor) -> None:
-        """A gradient is about to be added to `tensor.grad`."""
+    def gradient(self, tensor: TensorMethods, cleared: bool) -> None:
+        """The gradient of `tensor` is about to be looked at, or replaced."""
 
     def drawn(self, draw: Callable[[], Tensor], tensor: Tensor) -> None:
         """`draw`, which may be called again, drew random numbers for `tensor`."""
 
-    def updated(self, update: Callable[[Any, Any], Any], parameter: Tensor, gradient: Tensor, new: Tensor) -> None:
-        """An optimizer made a new value of a parameter and its gradient; `update` may be called again."""
+    def moves(self, optimizer: Any) -> None:
+        """An optimizer is about to step, which changes its `state`."""
+
+    def moved(self, move: Callable[[Any, Any], Any], parameter: Tensor, gradient: Any, new: Tensor) -> None:
+        """An optimizer made a new value of a parameter and its gradient; `move` may be called again."""
 
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
         """What runs depends on the `answer`, such as whether a layer is in training."""

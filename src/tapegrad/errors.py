@@ -9,6 +9,7 @@
     ├── NaNError            (FloatingPointError)  what `detect_nan()` found
     ├── DataError           (ValueError)          a data file that is missing, cut short or not what it says
     ├── KinkError           (ValueError)          a point where finite differences tell no derivative
+    ├── TraceError          (RuntimeError)        what cannot be in a program, or would be frozen in it
     └── MissingExtraError   (ImportError)         an optional package that is not installed
 
 Each message says what was expected, what came, and what to do.
@@ -25,6 +26,7 @@ __all__ = [
     "RuleError",
     "ShapeError",
     "TapegradError",
+    "TraceError",
 ]
 
 
@@ -68,6 +70,10 @@ class KinkError(TapegradError, ValueError):
 
     A property test may skip such a point: `except KinkError: hypothesis.reject()`.
     """
+
+
+class TraceError(TapegradError, RuntimeError):
+    """What cannot be part of a traced program, would be frozen in it, or was found frozen in it."""
 
 
 class MissingExtraError(TapegradError, ImportError):

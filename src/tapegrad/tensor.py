@@ -70,9 +70,10 @@ def _in_place(op: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any, Any]
         keep = keeps_gradient(out)
         if not self.is_leaf and keeps_gradient(self):  # whose gradient will be that of the new value
             keep, self._watch(symbol).tensor = True, None
-        self._array = np.asarray(out._array) if mutable else out._array
+        array = np.asarray(out._array) if mutable else out._array
         if mode.tracer is not None:
-            mode.tracer.assigned(self, out)
+            mode.tracer.assigns(self, out, array)
+        self._array = array
         if not (self.is_leaf and self.requires_grad):
             self._entry = out._entry
             if keep:
@@ -347,6 +348,8 @@ class TensorMethods:
     @property
     def grad(self) -> Tensor | None:
         """What backward passes have added up for this tensor; None before the first, settable."""
+        if mode.tracer is not None:
+            mode.tracer.gradient(self, cleared=False)
         return wrap(self._grad.dense()) if isinstance(self._grad, Rows) else self._grad
 
     @grad.setter
@@ -358,6 +361,8 @@ class TensorMethods:
                 value = wrap(np.array(value, self.dtype))
             elif value.dtype != self.dtype:
                 value = shaping.astype(value, self.dtype)
+        if mode.tracer is not None:
+            mode.tracer.gradient(self, cleared=True)
         self._grad = value  # type: ignore[misc]
 
     @property
@@ -431,9 +436,9 @@ class TensorMethods:
             raise ShapeError(f"assign_: expected shape {self.shape}, got {value.shape}")
         if value.dtype != self.dtype:
             value = shaping.astype(value, self.dtype)
-        self._array = value._array
         if mode.tracer is not None:
-            mode.tracer.assigned(self, value)
+            mode.tracer.assigns(self, value, value._array)
+        self._array = value._array
         return self
 
     # Copies and text

@@ -113,6 +113,12 @@ PLAIN = {
     np.shape, np.shares_memory, np.size, np.zeros_like,
 }  # fmt: skip
 
+# What NumPy answers from shapes and dtypes alone, whatever the values are.
+_OF_SHAPES = {
+    np.can_cast, np.common_type, np.empty_like, np.full_like, np.iscomplexobj, np.isrealobj, np.may_share_memory,
+    np.ndim, np.ones_like, np.result_type, np.shape, np.shares_memory, np.size, np.zeros_like,
+}  # fmt: skip
+
 # What writes into its first argument.
 WRITERS = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
 
@@ -129,6 +135,10 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
             raise lost("np.full_like", "has no gradient rule here (tapegrad.broadcast_to has)")
     elif function not in PLAIN and _any_recorded(args, kwargs):
         raise lost(f"np.{_path(function)}", "has no gradient rule here")
+    if mode.tracer is not None and function not in _OF_SHAPES:
+        for value in _leaves((args, kwargs)):
+            if isinstance(value, Tensor):
+                mode.tracer.reads(value, f"np.{_path(function)}")
     return function(*_plain(args), **_plain(kwargs))
 
 
@@ -206,7 +216,11 @@ def _leaves(value: Any) -> Iterable[Any]:
 def _plain(value: Any) -> Any:
     """`value` with the arrays of its Tensors, which nobody may write into."""
     if isinstance(value, Tensor):
-        return value.numpy() if isinstance(value._array, np.ndarray) else value._array
+        if not isinstance(value._array, np.ndarray):
+            return value._array
+        view = value._array.view()
+        view.flags.writeable = False
+        return view
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple) and any(isinstance(item, Tensor | list | tuple) for item in value):

@@ -38,6 +38,8 @@ class Elementwise(Optimizer):
         return False
 
     def step(self) -> None:
+        if mode.tracer is not None:
+            mode.tracer.moves(self)
         place = 0
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -46,7 +48,7 @@ class Elementwise(Optimizer):
                     move = functools.partial(self._move, place, group)
                     new = wrap(move(parameter._array, gradient if isinstance(gradient, Rows) else gradient._array))
                     if mode.tracer is not None:
-                        mode.tracer.updated(move, parameter, gradient, new)
+                        mode.tracer.moved(move, parameter, gradient, new)
                     parameter.assign_(new)
                 place += 1
 
