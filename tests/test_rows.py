@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import tracemalloc
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -254,9 +255,13 @@ def test_large_bags_go_through_compiled_code(monkeypatch):
 
     assert embeddings._kernels(np.dtype(np.float64), ids.size * 11).__name__ == "tapegrad.kernels.embedding"
     compiled = both()
-    monkeypatch.setattr(embeddings, "_SMALL", 1 << 60)
-    for ours, plain in zip(compiled, both(), strict=True):
-        np.testing.assert_array_equal(ours, plain)
+    for module, name, value in ((embeddings, "_SMALL", 1 << 60), (numba.config, "DISABLE_JIT", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, value)
+            kernels = embeddings._kernels(np.dtype(np.float64), ids.size * 11)
+            assert kernels.__name__ == "tapegrad.kernels.plain_embedding"
+            for ours, plain in zip(compiled, both(), strict=True):
+                np.testing.assert_array_equal(ours, plain)
 
 
 def test_many_small_numbers_of_float16_add_up():
