@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -179,6 +182,18 @@ def test_an_rnn_learns_to_add_binary_numbers():
         optimizer.step()
     with tg.no_grad():
         assert ((head(layer(x)[0]).numpy()[..., 0] > 0) == y).mean() == 1.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_layer_can_be_copied_pickled_and_saved(kind, copied):
+    layer, x = KINDS[kind](2, 3, 2, bidirectional=True), normal(4, 2, 2).astype(np.float32)
+    expected = layer(x)[0].numpy()
+    twin = copied(layer)
+    np.testing.assert_array_equal(twin(x)[0].numpy(), expected)
+    other = KINDS[kind](2, 3, 2, bidirectional=True)
+    other.load_state_dict(layer.state_dict())
+    np.testing.assert_array_equal(other(x)[0].numpy(), expected)
 
 
 @pytest.mark.parametrize(
