@@ -269,6 +269,12 @@ class Tracer(Observer):
     def moved(self, move: Callable[[Any, Any], Any], parameter: Tensor, gradient: Any, new: Tensor) -> None:
         """An optimizer made a new value of a parameter and its gradient; `move` may be called again."""
 
+    def refuses(self, what: str, remedy: str) -> None:
+        """`what` is about to happen, and would not happen again in a replay."""
+
+    def made(self, tensor: Tensor) -> None:
+        """`tensor` was asked for as a Tensor, and would be one where the function runs by itself."""
+
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
         """What runs depends on the `answer`, such as whether a layer is in training."""
 
@@ -540,7 +546,9 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool, create_graph: bo
             "argmax, ...), through detach(), or ran under no_grad()"
         )
     order, gradients = collect([root])
-    gradients[root] = cotangent(root, gradient, create_graph)
+    gradients[root] = start = cotangent(root, gradient, create_graph)
+    if mode.tracer is not None:
+        mode.tracer.made(start)
     propagate(order, gradients, create=create_graph, release=not (retain_graph or create_graph))
 
 

@@ -114,7 +114,7 @@ def primitive(
     op.rules = tuple(rule for rule, _ in adapted)
     op.needs = tuple(need for _, need in adapted)
     simple = is_ufunc or isinstance(function, BuiltinFunctionType)  # gives an array and takes no parameters
-    if simple and len(rules) == 2:
+    if simple and len(rules) == 2 and None not in rules:
         call = _binary(op)
     elif simple and len(rules) == 1:
         call = _unary(op)

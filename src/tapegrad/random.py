@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -43,6 +43,10 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Generator:
@@ -97,10 +101,6 @@ _making = threading.Lock()
 _process: Generator | None = None
 
 
-def _current() -> Generator:
-    return _thread.generators[-1] if _thread.generators else _of_process()
-
-
 def _of_process() -> Generator:
     """The process's stream, made when it is first asked for: importing numpy.random takes 20 ms."""
     global _process
@@ -112,30 +112,44 @@ def _of_process() -> Generator:
 
 def seed(seed: int) -> None:
     """Start the current stream anew: what is drawn from here on depends on `seed` (at least 0) alone."""
-    _current().set_state(dict(np.random.PCG64(seed).state))
+    _not_traced("tapegrad.random.seed")
+    current().set_state(dict(np.random.PCG64(seed).state))
 
 
 def get_state() -> dict[str, Any]:
     """Where the current stream stands, as strings and numbers that JSON can hold."""
-    return _current().get_state()
+    return current().get_state()
 
 
 def set_state(state: dict[str, Any]) -> None:
     """Go on from where `get_state` was called. Raises ValueError for anything that it did not give."""
-    _current().set_state(state)
+    _not_traced("tapegrad.random.set_state")
+    current().set_state(state)
 
 
-def _told(draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Let a tracer know of what is drawn, so that a program draws anew each time."""
+def _told(draw: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let a tracer know of what is drawn, so that a program draws anew each time; it is then always a Tensor."""
 
     @functools.wraps(draw)
-    def drawn(*arguments: Any, **keywords: Any) -> Tensor:
-        tensor = draw(*arguments, **keywords)
-        if mode.tracer is not None:
-            mode.tracer.drawn(functools.partial(draw, *arguments, **keywords), tensor)
-        return tensor
+    def drawn(*arguments: _P.args, **keywords: _P.kwargs) -> _T:
+        result = draw(*arguments, **keywords)
+        if mode.tracer is None:
+            return result
+        tensor = result if isinstance(result, Tensor) else wrap(result)
+        mode.tracer.drawn(functools.partial(draw, *arguments, **keywords), tensor)
+        return cast("_T", tensor)
 
     return drawn
+
+
+def current() -> Generator:
+    """The stream that this thread draws from."""
+    return _thread.generators[-1] if _thread.generators else _of_process()
+
+
+def _not_traced(what: str) -> None:
+    if mode.tracer is not None:
+        mode.tracer.refuses(what, "a replay goes on in the stream; call it before the compiled function")
 
 
 @_told
@@ -144,7 +158,7 @@ def uniform(
 ) -> Tensor:
     """Draw from `low` (included) up to `high`, every value as likely, in the default dtype or `dtype`."""
     kind, drawn = _kinds(dtype)
-    generator = _current()
+    generator = current()
     with generator._lock:
         array = generator._numbers.random(shape, drawn)
     if (low, high) != (0.0, 1.0):
@@ -158,7 +172,7 @@ def normal(
 ) -> Tensor:
     """Draw from the normal distribution, in the default dtype or `dtype`."""
     kind, drawn = _kinds(dtype)
-    generator = _current()
+    generator = current()
     with generator._lock:
         array = generator._numbers.standard_normal(shape, drawn)
     return wrap((array * float(std) + float(mean)).astype(kind, copy=False))
@@ -170,7 +184,7 @@ def truncated_normal(
 ) -> Tensor:
     """Draw from the normal distribution, drawing again what lies more than 2 `std` from `mean`, as TensorFlow does."""
     kind, drawn = _kinds(dtype)
-    generator = _current()
+    generator = current()
     with generator._lock:
         array = generator._numbers.standard_normal(shape, drawn)
         while count := np.count_nonzero(outside := np.abs(array) > 2):
@@ -184,22 +198,24 @@ def bernoulli(shape: int | tuple[int, ...] = (), probability: float = 0.5, dtype
     kind, drawn = _kinds(dtype)
     if not 0 <= probability <= 1:
         raise ValueError(f"bernoulli: a probability lies between 0 and 1, got {probability}")
-    generator = _current()
+    generator = current()
     with generator._lock:
         array = generator._numbers.random(shape, drawn)
     return wrap(np.asarray(array < probability).astype(kind))
 
 
+@_told
 def integers(low: int, high: int, shape: int | tuple[int, ...] = ()) -> NDArray[np.int64]:
     """Draw integers from `low` (included) up to `high` (excluded), every one as likely, as an array."""
-    generator = _current()
+    generator = current()
     with generator._lock:
         return np.asarray(generator._numbers.integers(low, high, shape))
 
 
+@_told
 def permutation(count: int) -> NDArray[np.int64]:
     """Draw an order of `0 ... count - 1`, every one as likely, as an array: `x[permutation(len(x))]` shuffles."""
-    generator = _current()
+    generator = current()
     with generator._lock:
         return generator._numbers.permutation(count)
 

@@ -504,6 +504,11 @@ def tensor(data: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     """
     if isinstance(data, Tensor):
         data._no_loss("tapegrad.tensor(t)")
+        if mode.tracer is not None:  # which would not see the copy being made
+            copied = wrap(shaping.astype(shaping.copy(data.detach()), dtype or data.dtype)._array)
+            mode.tracer.made(copied)
+            copied.requires_grad = requires_grad
+            return copied
     return _made(_converted(data, dtype, copy=True), requires_grad)
 
 
@@ -513,6 +518,8 @@ def asarray(data: Any, dtype: DTypeLike | None = None) -> Tensor:
     What is shared must not be written to while something recorded with it still waits for its backward pass.
     """
     if isinstance(data, Tensor):
+        if mode.tracer is not None:
+            mode.tracer.made(data)
         return data if dtype is None or data.dtype == dtype else shaping.astype(data, dtype)
     return wrap(_converted(data, dtype, copy=None))
 

@@ -335,6 +335,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if mode.tracer is not None:  # a program recomputes nothing, and drops what it can
+            return function(*args, **kwargs)
         draws = random.get_state()
         leaves, rebuild = flatten((args, kwargs))
         frozen = [wrap(x._array, x._entry) if type(x) is Tensor else x for x in leaves]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._tape import Tensor, wrap
 from ..ops.elementwise import greater, where
 from ..ops.shape import concat, reshape, swapaxes
 from ..primitive import primitive
@@ -46,6 +47,8 @@ def _states_raw(rows: Any, *, steps: int, count: int, real: Any, backwards: bool
 def _states_rule(
     g: Any, rows: Any, out: Any, steps: int, count: int, real: Any, backwards: bool, nonlinearity: str
 ) -> Any:
+    if real is not None and isinstance(g, Tensor):
+        real = wrap(real)
     size = rows.shape[1]
     transposed = swapaxes(rows[-size:], 0, 1)
     slopes = 1 - out * out if nonlinearity == "tanh" else greater(out, 0)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._tape import mode
 from ..errors import DTypeError, ShapeError
 from ..ops._windows import per_dimension
 from ..ops.activation import softmax
-from ..ops.elementwise import where
-from ..ops.indexing import plain_key
+from ..ops.elementwise import equal, where
 from ..ops.reduction import mean
 from ..ops.shape import permute_dims, reshape, swapaxes
 from ..tensor import zeros
@@ -21,7 +21,7 @@ from .linear import Linear, affine
 from .module import Module
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import DTypeLike
 
     from .._tape import Tensor
 
@@ -140,7 +140,7 @@ class MultiHeadAttention(Module):
         return f"{self.embed_dim}, {self.num_heads}{more}{', batch_first=True' if self.batch_first else ''}"
 
 
-def _read_mask(name: str, mask: Any, shapes: dict[tuple[int, ...], tuple[int, ...]]) -> tuple[NDArray[np.bool_], Any]:
+def _read_mask(name: str, mask: Any, shapes: dict[tuple[int, ...], tuple[int, ...]]) -> tuple[Any, Any]:
     """Where a mask forbids to look, and the numbers that it adds elsewhere, None if it has none.
 
     `shapes` are those that it may have, each with that in which it broadcasts to the scores.
@@ -151,11 +151,12 @@ def _read_mask(name: str, mask: Any, shapes: dict[tuple[int, ...], tuple[int, ..
         raise ShapeError(f"MultiHeadAttention: expected {name} of shape {expected}, got {shape}")
     mask = reshape(mask, shapes[shape])
     if mask.dtype.kind == "b":
-        return plain_key(mask), None
+        return mask, None
     if mask.dtype.kind != "f":
         raise DTypeError(
             f"MultiHeadAttention: expected {name} of booleans, True where not to look, or of floating-point numbers to "
             f"add to the scores, got {mask.dtype}"
         )
-    forbidden = np.isneginf(mask.numpy() if hasattr(mask, "numpy") else mask)
-    return forbidden, where(forbidden, 0, mask) if forbidden.any() else mask
+    forbidden = equal(mask, -math.inf)
+    none = mode.tracer is None and not forbidden.any()
+    return forbidden, mask if none else where(forbidden, 0, mask)

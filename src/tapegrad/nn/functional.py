@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from .._tape import Tensor
 from ..errors import DTypeError, ShapeError
 from ..ops.activation import log_softmax, relu, sigmoid, softmax, softplus
 from ..ops.elementwise import abs as absolute
 from ..ops.elementwise import exp, greater, log, square, tanh, where
-from ..ops.indexing import plain_key, take_along_axis
-from ..ops.loss import huber, sigmoid_cross_entropy, softmax_cross_entropy
+from ..ops.indexing import take_along_axis
+from ..ops.loss import class_numbers, huber, sigmoid_cross_entropy, softmax_cross_entropy
 from .activation import elu, gelu, leaky_relu, silu
 from .dropout import dropout
 
@@ -57,7 +58,7 @@ def nll_loss(log_probabilities: Any, labels: Any, reduction: str = "mean") -> An
     labels that are no integers, and IndexError for a class that does not exist.
     """
     shape = np.shape(log_probabilities)
-    labels = np.asarray(plain_key(labels))
+    labels = labels if isinstance(labels, Tensor) else np.asarray(labels)
     if not shape or labels.shape != shape[:-1]:
         raise ShapeError(
             f"nll_loss: for log-probabilities of shape {shape}, labels are integers of shape {shape[:-1]}, "
@@ -65,11 +66,7 @@ def nll_loss(log_probabilities: Any, labels: Any, reduction: str = "mean") -> An
         )
     if labels.dtype.kind not in "iu":
         raise DTypeError(f"nll_loss: labels are integers, got {labels.dtype}; convert with astype")
-    if labels.size and not (labels.min() >= 0 and labels.max() < shape[-1]):
-        raise IndexError(
-            f"nll_loss: labels run from {labels.min()} to {labels.max()}, but there are {shape[-1]} classes, "
-            "counted from 0"
-        )
+    labels = class_numbers(labels, name="nll_loss", classes=shape[-1])
     return _reduced("nll_loss", -take_along_axis(log_probabilities, labels[..., None])[..., 0], reduction)
 
 

@@ -116,14 +116,19 @@ class BatchNorm(_Normalization):
     def _track(self, centre: Any, variance: Any) -> None:
         """Move the running statistics: they get new arrays, of numbers that were not recorded."""
         self.num_batches_tracked.assign_(self.num_batches_tracked + 1)
-        new = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
-        self.running_mean.assign_(self.running_mean * (1 - new) + centre * new)
-        self.running_var.assign_(self.running_var * (1 - new) + variance * new)
+        new = 1 / self.num_batches_tracked if self.momentum is None else np.float64(self.momentum)
+        self.running_mean.assign_(_nearer(self.running_mean, centre, new))
+        self.running_var.assign_(_nearer(self.running_var, variance, new))
 
     def extra_repr(self) -> str:
         more = "" if self.affine else ", affine=False"
         more += "" if self.track_running_stats else ", track_running_stats=False"
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}{more}"
+
+
+def _nearer(old: Any, new: Any, share: Any) -> Any:
+    """What lies between `old` and `new`, in the dtypes of these: `share` is how much of it is `new`."""
+    return old * (1 - share).astype(old.dtype) + new * share.astype(new.dtype)
 
 
 class LayerNorm(_Normalization):

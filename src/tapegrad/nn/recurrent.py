@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._tape import Tensor, mode, wrap
 from ..errors import DTypeError, ShapeError
 from ..ops._windows import per_dimension
 from ..ops.activation import relu, sigmoid
 from ..ops.elementwise import tanh, where
 from ..ops.indexing import plain_key
 from ..ops.shape import concat, reshape, split, swapaxes, unstack
+from ..primitive import constant
 from . import init
 from ._recurrence import recurrence
 from .dropout import dropout
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import DTypeLike, NDArray
-
-    from .._tape import Tensor
 
     State = tuple[Any, ...]  # (h,), and (h, c) in an LSTM; each is (N, hidden)
 
@@ -262,11 +262,12 @@ class _Layers(_Recurrent):
     ) -> tuple[Any, State]:
         """All steps of one direction: (L, N, gates * hidden) -> (L, N, hidden), and the last state."""
         slices = unstack(gates)
+        each: Any = None if real is None else unstack(wrap(real) if mode.tracer is not None else real)
         outs: list[Any] = [None] * len(slices)
         for place in reversed(range(len(slices))) if backwards else range(len(slices)):
             new = self._kind.step(slices[place], state, weight, bias)
             # A row whose sequence has ended, or backwards has not begun, keeps its state.
-            state = new if real is None else tuple(where(real[place], a, b) for a, b in zip(new, state, strict=True))
+            state = new if each is None else tuple(where(each[place], a, b) for a, b in zip(new, state, strict=True))
             outs[place] = state[0]
         return _stacked(outs), state
 
@@ -283,17 +284,24 @@ def _stacked(states: Sequence[Any]) -> Any:
 
 def _real_steps(name: str, lengths: Any, steps: int, count: int) -> NDArray[np.bool_] | None:
     """(L, N, 1): whether a row has so many steps; None when all of them have all."""
-    lengths = np.asarray(plain_key(lengths))
+    lengths = lengths if isinstance(lengths, Tensor) else np.asarray(lengths)
     if lengths.shape != (count,):
         raise ShapeError(f"{name}: expected lengths of shape ({count},), one for each row, got {lengths.shape}")
     if lengths.dtype.kind not in "iu":
         raise DTypeError(f"{name}: lengths are integers, got {lengths.dtype}")
+    real: NDArray[np.bool_] = plain_key(_real(lengths, name=name, steps=steps))
+    return None if mode.tracer is None and real.all() else real
+
+
+def _real_raw(lengths: Any, *, name: str, steps: int) -> Any:
     if lengths.size and not (lengths.min() >= 0 and lengths.max() <= steps):
         raise ValueError(
             f"{name}: lengths run from {lengths.min()} to {lengths.max()}, but sequences have 0 to {steps} steps"
         )
-    real = np.arange(steps)[:, None, None] < lengths[:, None]
-    return None if real.all() else real
+    return np.arange(steps)[:, None, None] < lengths[:, None]
+
+
+_real = constant(_real_raw, name="real_steps")
 
 
 class RNN(_Layers):

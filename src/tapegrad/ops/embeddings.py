@@ -13,8 +13,9 @@ import numpy as np
 from .._rows import Rows
 from .._tape import Tensor
 from ..errors import DTypeError, ShapeError
-from ..primitive import primitive
+from ..primitive import constant, primitive
 from .indexing import plain_key
+from .shape import ravel
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -106,17 +107,24 @@ def _checked(name: str, table: Any, ids: Any) -> tuple[Any, Any]:
     table = table if isinstance(table, Tensor) else np.asarray(table)
     if table.ndim != 2:
         raise ShapeError(f"{name}: expected a table (rows, columns), got {table.shape}")
-    ids = np.asarray(plain_key(ids))
-    if ids.size == 0:
-        return table, ids.astype(np.int64)
-    if ids.dtype.kind not in "iu":
+    ids = ids if isinstance(ids, Tensor) else np.asarray(ids)
+    if ids.size and ids.dtype.kind not in "iu":
         raise DTypeError(f"{name}: ids must be integers, got {ids.dtype}")
-    low, high = int(ids.min()), int(ids.max())
-    if low < 0 or high >= len(table):
-        raise IndexError(
-            f"{name}: expected ids from 0 to {len(table) - 1}, the rows of the table, got {low if low < 0 else high}"
-        )
-    return table, ids.astype(np.int64, copy=False)
+    return table, _row_numbers(ids, name=name, rows=len(table))
+
+
+def _row_numbers_raw(ids: Any, *, name: str, rows: int) -> Any:
+    if ids.size:
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high >= rows:
+            raise IndexError(
+                f"{name}: expected ids from 0 to {rows - 1}, the rows of the table, got {low if low < 0 else high}"
+            )
+    return np.asarray(ids).astype(np.int64, copy=False)[...]
+
+
+# Ops, so that programs check what they are given, too. Each gives an array of its own, or a view of its own.
+_row_numbers = constant(_row_numbers_raw, name="row_numbers")
 
 
 def embedding(table: Any, ids: Any) -> Any:
@@ -126,7 +134,7 @@ def embedding(table: Any, ids: Any) -> Any:
     is no row, negative ones included; ShapeError for what is no table; DTypeError for ids that are no integers.
     """
     table, ids = _checked("embedding", table, ids)
-    return _embedding(table, ids=ids)
+    return _embedding(table, ids=plain_key(ids))
 
 
 def embedding_bag(table: Any, ids: Any, offsets: Any = None, mode: str = "sum") -> Any:
@@ -143,19 +151,19 @@ def embedding_bag(table: Any, ids: Any, offsets: Any = None, mode: str = "sum") 
         if ids.ndim != 2:
             raise ShapeError(f"embedding_bag: without offsets, expected ids (bags, ids of each), got {ids.shape}")
         starts = np.arange(len(ids) + 1) * ids.shape[1]
-        ids = ids.reshape(-1)
+        ids = ravel(ids)
     else:
-        starts = _starts(np.asarray(plain_key(offsets)), ids)
-    shares = np.maximum(np.diff(starts), 1)[:, None] if mode == "mean" else None
-    return _embedding_bag(table, ids=ids, starts=starts, shares=shares)
+        offsets = offsets if isinstance(offsets, Tensor) else np.asarray(offsets)
+        if ids.ndim != 1 or offsets.ndim != 1:
+            raise ShapeError(
+                f"embedding_bag: with offsets, expected ids (N,) and offsets (B,), got {ids.shape} and {offsets.shape}"
+            )
+        starts = _starts(offsets, ids)
+    shares = plain_key(_sizes(starts)) if mode == "mean" else None
+    return _embedding_bag(table, ids=plain_key(ids), starts=plain_key(starts), shares=shares)
 
 
-def _starts(offsets: Any, ids: Any) -> Any:
-    """Where the bags begin, and where the last one ends."""
-    if ids.ndim != 1 or offsets.ndim != 1:
-        raise ShapeError(
-            f"embedding_bag: with offsets, expected ids (N,) and offsets (B,), got {ids.shape} and {offsets.shape}"
-        )
+def _starts_raw(offsets: Any, ids: Any) -> Any:
     if offsets.size and offsets.dtype.kind not in "iu":
         raise DTypeError(f"embedding_bag: offsets must be integers, got {offsets.dtype}")
     starts = np.append(offsets, len(ids)).astype(np.int64)
@@ -165,3 +173,8 @@ def _starts(offsets: Any, ids: Any) -> Any:
             f"got {offsets}"
         )
     return starts
+
+
+# Where the bags begin, and where the last one ends; and how many ids they have, an empty one counted as one.
+_starts = constant(_starts_raw, name="bag_starts")
+_sizes = constant(lambda starts: np.maximum(np.diff(starts), 1)[:, None], name="bag_sizes")

@@ -8,10 +8,10 @@ import numpy as np
 
 from .._tape import Tensor
 from ..errors import DTypeError
-from ..primitive import primitive
+from ..primitive import constant, primitive
 from ._numpy import speaks_for
 from .elementwise import multiply
-from .shape import normalized, ravel
+from .shape import astype, normalized, ravel
 
 __all__ = [
     "index_add",
@@ -75,6 +75,9 @@ getitem_op.op.accumulate = lambda have, g, params: _add_at(have, params["key"], 
 
 def getitem(x: Any, key: Any) -> Any:
     """`x[key]`, for every kind of index that NumPy knows."""
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, Tensor) and part.dtype.kind == "b":
+            part._read("an index of booleans, which decide on the shape of the result,")
     return getitem_op(x, key=key if isinstance(key, int | slice) else plain_key(key))
 
 
@@ -107,6 +110,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     (place,) = normalized(axis, np.ndim(x))
+    if isinstance(repeats, Tensor):
+        repeats._read("np.repeat as often as a Tensor says")
     return take(x, np.repeat(np.arange(np.shape(x)[place]), plain_key(repeats)), place)
 
 
@@ -115,10 +120,10 @@ def _array(x: Any) -> Any:
 
 
 def _integers(name: str, indices: Any) -> Any:
-    indices = np.asarray(plain_key(indices))
-    if indices.dtype.kind not in "iu" and indices.size:
-        raise DTypeError(f"{name}: indices must be integers, got {indices.dtype}")
-    return indices.astype(np.intp)
+    array = np.asarray(plain_key(indices))
+    if array.dtype.kind not in "iu" and array.size:
+        raise DTypeError(f"{name}: indices must be integers, got {array.dtype}")
+    return plain_key(astype(indices, np.intp)) if isinstance(indices, Tensor) else array.astype(np.intp)
 
 
 # Item assignment that gives a new array
@@ -139,20 +144,27 @@ def _index_add_raw(x: Any, value: Any, *, key: Any) -> Any:
     return out
 
 
-def _last_writer(onto: tuple[int, ...], key: Any) -> Any:
-    """1 for each element of `x[key]` that an assignment leaves there, 0 where a later one overwrites it."""
-    if _is_basic(key):
-        return 1
-    writer = np.zeros(onto, np.intp)
+def _last_writer_raw(g: Any, *, key: Any) -> Any:
+    writer = np.zeros(g.shape, np.intp)
     order = np.arange(writer[key].size).reshape(writer[key].shape)
     writer[key] = order
     return (writer[key] == order).astype(np.int8)
 
 
+# 1 for each element of `g[key]` that an assignment leaves there, 0 where a later one overwrites it.
+_last_writer = constant(_last_writer_raw, name="last_writer")
+
+
+def _assigned(g: Any, key: Any) -> Any:
+    """The gradient of what was assigned, given that of the result."""
+    taken = getitem_op(g, key=key)
+    return taken if _is_basic(key) else multiply(taken, _last_writer(g, key=key))
+
+
 _index_update = primitive(
     _index_update_raw,
     lambda g, key: _index_update(g, 0, key=key),
-    lambda g, key: multiply(getitem_op(g, key=key), _last_writer(g.shape, key)),
+    _assigned,
     name="index_update",
     broadcasts=True,
 )

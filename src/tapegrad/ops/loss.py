@@ -11,7 +11,7 @@ import numpy as np
 
 from .._tape import Tensor
 from ..errors import ShapeError
-from ..primitive import primitive
+from ..primitive import constant, primitive
 from .activation import floating, log_softmax, sigmoid
 from .elementwise import clip, exp
 from .indexing import getitem_op, index_add, plain_key
@@ -67,6 +67,17 @@ _probable = primitive(
 )
 
 
+def _class_numbers_raw(labels: Any, *, name: str, classes: int) -> Any:
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise IndexError(
+            f"{name}: labels run from {labels.min()} to {labels.max()}, but there are {classes} classes, counted from 0"
+        )
+    return np.asarray(labels)[...]  # an array of its own, so that a program has this check in it
+
+
+class_numbers = constant(_class_numbers_raw, name="class_numbers")
+
+
 def softmax_cross_entropy(logits: Any, labels: Any, axis: int = -1) -> Any:
     """The cross entropy `-sum(labels * log(softmax(logits)))` of each example: `(..., C), labels -> (...)`.
 
@@ -83,13 +94,8 @@ def softmax_cross_entropy(logits: Any, labels: Any, axis: int = -1) -> Any:
     logits = logits if isinstance(logits, Tensor) else np.asarray(logits)
     labels = labels if isinstance(labels, Tensor) else np.asarray(labels)
     if labels.dtype.kind in "iu" and labels.shape == shape[:-1]:
-        labels = plain_key(labels)
-        if labels.size and not (labels.min() >= 0 and labels.max() < shape[-1]):
-            raise IndexError(
-                f"softmax_cross_entropy: labels run from {labels.min()} to {labels.max()}, but there are {shape[-1]} "
-                "classes, counted from 0"
-            )
-        return _indexed(logits, labels=labels)
+        labels = class_numbers(labels, name="softmax_cross_entropy", classes=shape[-1])
+        return _indexed(logits, labels=plain_key(labels))
     if axis not in (-1, len(shape) - 1) and labels.ndim == len(shape):
         labels = moveaxis(labels, axis, -1)
     if labels.shape == shape:

@@ -40,6 +40,11 @@ class Elementwise(Optimizer):
     def step(self) -> None:
         if mode.tracer is not None:
             mode.tracer.moves(self)
+            if any(group["lazy_rows"] for group in self.param_groups):
+                mode.tracer.refuses(
+                    f"{type(self).__name__}.step with lazy_rows",
+                    "gradients have all rows there; switch lazy_rows off, or step outside of the compiled function",
+                )
         place = 0
         for group in self.param_groups:
             for parameter in group["params"]:

@@ -10,10 +10,19 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from .._tape import mode as thread
 from .optimizer import number
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
+
+
+def _not_traced(schedule: Any) -> None:
+    if thread.tracer is not None:
+        thread.tracer.refuses(
+            f"{type(schedule).__name__}.step",
+            "a replay reads the learning rates that there are, and only Python moves them; call it after the function",
+        )
 
 
 class Schedule(ABC):
@@ -38,6 +47,7 @@ class Schedule(ABC):
 
     def step(self) -> None:
         """Go on to the next step's learning rates."""
+        _not_traced(self)
         self.count += 1
         self._set()
 
@@ -142,6 +152,7 @@ class ReduceLROnPlateau:
 
     def step(self, value: Any) -> None:
         """Note what is watched, such as the loss on held-back data, and lower the rates if it was time."""
+        _not_traced(self)
         value = number(value)
         if self._improves(value):
             self.best = value

@@ -128,8 +128,10 @@ class _Run:
         given, arguments = [], []
         for leaf in leaves:
             if _varies(leaf):
-                given.append(written.argument(leaf))
-                leaf = wrap(_array(leaf))
+                # An object of its own: one array may be given twice, or be state, too.
+                array = np.asarray(_array(leaf)).view()
+                given.append(written.argument(array, isinstance(leaf, Tensor)))
+                leaf = wrap(array)
             arguments.append(leaf)
         positional, keywords = rebuild(arguments)
         with tracing(written):

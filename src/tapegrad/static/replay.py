@@ -55,8 +55,8 @@ def _compiled(program: Program, keep: bool) -> Callable[..., Any]:
     results = writer.text(list(program.results))
     if keep:
         every = [*program.arguments, *program.state, *program.values, *(entry.out for entry in program.entries)]
-        kept = ", ".join(f"{variable.number}: {_name(variable)}" for variable in every)
-        lines.append(f"return {{{kept}, -1: {results}}}")
+        kept = "".join(f"{variable.number}: {_name(variable)}, " for variable in every)
+        lines.append(f"return {{{kept}-1: {results}}}")
     else:
         lines.append(f"return {results}")
     body = "\n    ".join(lines)

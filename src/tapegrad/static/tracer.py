@@ -75,13 +75,12 @@ class Trace(Tracer):
         self._cells: dict[int, Value] = {}  # by the id of the Tensor, which the cell keeps
         self._gradients: dict[int, Gradient] = {}
 
-    def argument(self, value: Any) -> Variable:
-        """A variable for an array or a Tensor that the function is given."""
-        if isinstance(value, Tensor):
-            variable = self._variable(value._array)
+    def argument(self, array: Any, tensor: bool) -> Variable:
+        """A variable for an array that the function is given, perhaps in a Tensor."""
+        variable = self._variable(array)
+        if tensor:
             self.tensors.add(variable)
-            return variable
-        return self._variable(value)
+        return variable
 
     def program(self, arguments: Sequence[Variable], results: Sequence[Any]) -> Program:
         """What was written, with what became of the state."""
@@ -116,6 +115,8 @@ class Trace(Tracer):
 
     def called(self, op: Op, arguments: Sequence[Any], params: dict[str, Any], out: Tensor, seconds: float) -> None:
         """An op ran."""
+        if type(out._array) is np.bool:  # there are but two of these objects
+            out._array = np.asarray(out._array)
         if id(out._array) in self._known:  # it gave one of its arguments
             return
         self._write(op.name, op.function, self._refer(tuple(arguments)), self._refer(params), out._array)
@@ -144,9 +145,9 @@ class Trace(Tracer):
         """The gradient of a Tensor is about to be looked at, or replaced."""
         if id(tensor) in self._gradients:
             return
+        if id(tensor._array) in self._known and id(tensor) not in self._cells:
+            return  # it was made in the trace
         old = tensor._grad
-        if isinstance(old, Tensor) and id(old._array) in self._known:
-            return  # that of a Tensor which was made in the trace
         cell = self._gradients[id(tensor)] = Gradient(tensor)
         self.snapshot.take(cell)
         if not cleared:
@@ -173,6 +174,16 @@ class Trace(Tracer):
         self.gradient(parameter, cleared=False)
         arguments = self._of_tensor(parameter), self._of_tensor(gradient)
         self._write("update", move, arguments, {}, new._array, effect=True)
+
+    def refuses(self, what: str, remedy: str) -> None:
+        """What a replay could not do: an error."""
+        raise TraceError(f"{what} at {user_line()} cannot be in a program: {remedy}")
+
+    def made(self, tensor: Tensor) -> None:
+        """A Tensor was asked for."""
+        variable = self._of_tensor(tensor)
+        if type(variable) is Variable:
+            self.tensors.add(variable)
 
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
         """What runs depends on an answer: the program holds as long as the answer is the same."""
