@@ -10,7 +10,7 @@ image row the taps of a filter row and the input channels lie side by side, so a
 
 from __future__ import annotations
 
-from .jit import cached, inlined
+from .jit import compiled, inlined
 from .jobs import taken
 from .memory import clear, copy, get, put
 from .tile import HEIGHTS, run_tile
@@ -50,7 +50,7 @@ def _meeting(origin, step, count, size):
     return low, max(low, min(count, (size - 1 - origin) // step + 1))
 
 
-@cached
+@compiled
 def correlate(
     state, jobs, source, shape, channels, panels, width, out, out_shape, out_channels,
     counts, origin, step, taps, spacing, out_start, out_step, rows, height, buffer, edge, segments,
@@ -132,7 +132,7 @@ def correlate(
                     w += height
 
 
-@cached
+@compiled
 def correlate_filter(
     state, jobs, source, shape, channels, g, g_shape, g_channels, width, partials,
     taps, origin, step, spacing, rows, parts, slices, clipped, height, total, buffer, g_buffer, segments,
@@ -237,7 +237,7 @@ def correlate_filter(
                         m += h
 
 
-@cached
+@compiled
 def scatter(
     state, jobs, g, g_shape, g_channels, panels, width, out, out_shape, out_channels,
     taps, origin, step, spacing, rows, height, products, segments,

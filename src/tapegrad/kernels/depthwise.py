@@ -7,7 +7,7 @@ are loaded once for all four.
 
 from __future__ import annotations
 
-from .jit import cached, inlined
+from .jit import compiled, inlined
 from .jobs import taken
 from .memory import clear, get, put
 from .vectors import BYTES, add, below, everywhere, load, multiply_add, spread, store
@@ -84,7 +84,7 @@ def _row(out, at, step, count, x, apart, size, filters, c, lines, line_count, ta
         p += together
 
 
-@cached
+@compiled
 def forward(state, jobs, x, shape, filters, out, out_shape, taps, origin, step, spacing, lines, columns, places):
     """The sum over taps of `x[origin + p * step + tap * spacing, c] * filters[tap, c]`; a row of `out` a job."""
     depth, high, wide, c = shape
@@ -112,7 +112,7 @@ def forward(state, jobs, x, shape, filters, out, out_shape, taps, origin, step, 
         _row(out, job * ow * c, c, ow, x, step[2], wide, filters, c, lines, count, columns, kw, places)
 
 
-@cached
+@compiled
 def input_gradient(
     state, jobs, g, g_shape, filters, out, out_shape, c, taps, origin, step, spacing, lines, columns, places
 ):
@@ -167,7 +167,7 @@ def _along(sums, at, x, of_x, x_step, y, of_y, y_step, count, mask):
     store(sums, at, add(even, odd), mask)
 
 
-@cached
+@compiled
 def filter_gradient(state, jobs, x, shape, g, g_shape, partials, taps, origin, step, spacing, parts, total):
     """The transpose of `forward` in `filters`: a share of the `total` rows of `g` a job, summed by itself."""
     depth, high, wide, c = shape

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import threads
 from .jit import compiled, inlined
+from .jobs import taken
 from .memory import get
 from .vectors import BYTES, add, below, load, spread, store
 
@@ -54,9 +55,9 @@ def _columns(array, first, width):
 
 
 @compiled
-def _sums(first, last, out, table, ids, starts, width):
+def _sums(state, jobs, out, table, ids, starts, width):
     lanes = BYTES // out.itemsize
-    for bag in range(first, last):
+    for bag in taken(state, jobs):
         for c in range(0, width, lanes):
             mask = _columns(out, c, width)
             total = spread(out, 0)
@@ -66,9 +67,9 @@ def _sums(first, last, out, table, ids, starts, width):
 
 
 @compiled
-def _scattered(first, last, out, g, places, starts, width):
+def _scattered(state, jobs, out, g, places, starts, width):
     lanes = BYTES // out.itemsize
-    for vector in range(first, last):
+    for vector in taken(state, jobs):
         c = vector * lanes
         mask = _columns(out, c, width)
         for bag in range(len(starts) - 1):

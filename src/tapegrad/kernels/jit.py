@@ -34,20 +34,10 @@ _FunctionCache: Any = numba.core.caching.FunctionCache  # which has no types
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    from .jobs import shared
-
-    return _with_cache(shared(numba.njit(**_OPTIONS)(function)), function)
-
-
-def cached(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` when it is first called with arguments of a type, or load it from the cache."""
-    return _with_cache(function, function)
-
-
-def _with_cache(function: Callable[..., Any], written: Callable[..., Any]) -> Callable[..., Any]:
     kernel: Any = numba.njit(**_OPTIONS)(function)
     try:
-        kernel._cache = _Cache(written)
+        kernel._cache = _Cache(function)
     except RuntimeError as error:  # numba found no folder to write to
         _warn("made", error)
     return kernel  # type: ignore[no-any-return]
@@ -105,7 +95,7 @@ def _warn(done: str, error: Exception) -> None:
 
 
 # numba asks only whether the file of a kernel itself has changed, but kernels contain code from these as well.
-SHARED = ("atomic", "jit", "jobs", "memory", "tile", "vectors")
+SHARED = ("atomic", "jit", "jobs", "memory", "scalar", "tile", "vectors")
 _SOURCES = hashlib.sha256(b"".join(pkgutil.get_data(__package__, f"{name}.py") or b"" for name in SHARED)).hexdigest()
 
 

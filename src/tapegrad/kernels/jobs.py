@@ -6,7 +6,7 @@ Each number has a cache line of its own, so that those who watch one do not slow
 from __future__ import annotations
 
 from .atomic import fetch_add, pause, read, write
-from .jit import cached, called
+from .jit import called, compiled
 
 NEXT = 0  # the first job that nobody has taken
 CALL = 8  # the number of the call
@@ -29,15 +29,7 @@ def taken(state, jobs):
         job = fetch_add(state, NEXT, 1)
 
 
-def shared(kernel):
-    def run(state, jobs, *arguments):
-        for job in taken(state, jobs):
-            kernel(job, job + 1, *arguments)
-
-    return run
-
-
-@cached
+@compiled
 def wait_for_bell(state, last, leaving, patience):
     """Look at the bell until it tells of another call than the `last`; a helper that is `leaving` a call says so."""
     if leaving:
@@ -49,7 +41,7 @@ def wait_for_bell(state, last, leaving, patience):
     return False
 
 
-@cached
+@compiled
 def wait_for_helpers(state, count, patience):
     """Look until `count` helpers have left the call."""
     for _ in range(patience):

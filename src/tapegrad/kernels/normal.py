@@ -9,6 +9,7 @@ import numpy as np
 
 from . import threads
 from .jit import compiled
+from .jobs import taken
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -25,6 +26,7 @@ def normal_distribution(x: Array) -> Array:
 
 
 @compiled
-def _normal_distribution(first, last, y, x):
-    for i in range(first * _BLOCK, min(last * _BLOCK, x.size)):
-        y[i] = 0.5 * math.erfc(-math.sqrt(0.5) * x[i])
+def _normal_distribution(state, jobs, y, x):
+    for job in taken(state, jobs):
+        for i in range(job * _BLOCK, min((job + 1) * _BLOCK, x.size)):
+            y[i] = 0.5 * math.erfc(-math.sqrt(0.5) * x[i])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import threads
-from .jit import cached, inlined
+from .jit import compiled, inlined
 from .jobs import taken
 from .memory import clear
 from .vectors import BYTES, add, below, choose, divide, equals, everywhere, exceeds, load, spread, store
@@ -254,26 +254,26 @@ def _share_out(x, inputs, place, w, size, cells, low, high, tiled, mask):
                 _put(x, cell, share, tiled, mask)
 
 
-@cached
+@compiled
 def _max_pool(state, jobs, y, x, size, counts, strides, before, window):
     _by_rows(_largest, state, jobs, y, (x,), size, counts, strides, before, window)
 
 
-@cached
+@compiled
 def _at_maxima(state, jobs, y, z, x, maxima, size, counts, strides, before, window):
     _by_rows(_picked, state, jobs, y, (z, x, maxima), size, counts, strides, before, window)
 
 
-@cached
+@compiled
 def _to_maxima(state, jobs, z, y, x, maxima, size, counts, strides, before, window, tiled, bands):
     _by_bands(_put_back, state, jobs, z, (y, x, maxima), size, counts, strides, before, window, tiled, bands)
 
 
-@cached
+@compiled
 def _avg_pool(state, jobs, y, x, size, counts, strides, before, window):
     _by_rows(_mean, state, jobs, y, (x,), size, counts, strides, before, window)
 
 
-@cached
+@compiled
 def _avg_pool_gradient(state, jobs, x, y, size, counts, strides, before, window, tiled, bands):
     _by_bands(_share_out, state, jobs, x, (y,), size, counts, strides, before, window, tiled, bands)

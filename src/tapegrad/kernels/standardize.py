@@ -12,6 +12,7 @@ import numpy as np
 
 from . import threads
 from .jit import compiled, inlined
+from .jobs import taken
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -98,8 +99,8 @@ def _read(array: Array) -> Array:
 
 
 @compiled
-def _moments_of_columns(first, last, partial, x, size):
-    for job in range(first, last):
+def _moments_of_columns(state, jobs, partial, x, size):
+    for job in taken(state, jobs):
         begin, end = job * size, min((job + 1) * size, x.shape[0])
         mean, rest, square = partial[job, 0], partial[job, 1], partial[job, 2]
         for c in range(mean.size):
@@ -121,17 +122,18 @@ def _moments_of_columns(first, last, partial, x, size):
 
 
 @compiled
-def _normalize_columns(first, last, y, x, params, centre, scale, size):
+def _normalize_columns(state, jobs, y, x, params, centre, scale, size):
     factor, shift = params[0], params[1]
-    for place in range(first * size, min(last * size, x.shape[0])):
-        row, out = x[place], y[place]
-        for c in range(row.size):
-            out[c] = (row[c] - centre[c]) * scale[c] * factor[c] + shift[c]
+    for job in taken(state, jobs):
+        for place in range(job * size, min((job + 1) * size, x.shape[0])):
+            row, out = x[place], y[place]
+            for c in range(row.size):
+                out[c] = (row[c] - centre[c]) * scale[c] * factor[c] + shift[c]
 
 
 @compiled
-def _sums_by_columns(first, last, partial, g, x, centre, scale, size):
-    for job in range(first, last):
+def _sums_by_columns(state, jobs, partial, g, x, centre, scale, size):
+    for job in taken(state, jobs):
         along, plain = partial[job, 0], partial[job, 1]
         for c in range(along.size):
             along[c] = 0
@@ -146,12 +148,13 @@ def _sums_by_columns(first, last, partial, g, x, centre, scale, size):
 
 
 @compiled
-def _gradient_of_columns(first, last, out, y, x, lines, centre, size):
+def _gradient_of_columns(state, jobs, out, y, x, lines, centre, size):
     factor, start, slope = lines[0], lines[1], lines[2]
-    for place in range(first * size, min(last * size, x.shape[0])):
-        row, given, result = x[place], y[place], out[place]
-        for c in range(row.size):
-            result[c] = factor[c] * given[c] - start[c] - slope[c] * (row[c] - centre[c])
+    for job in taken(state, jobs):
+        for place in range(job * size, min((job + 1) * size, x.shape[0])):
+            row, given, result = x[place], y[place], out[place]
+            for c in range(row.size):
+                result[c] = factor[c] * given[c] - start[c] - slope[c] * (row[c] - centre[c])
 
 
 @inlined
@@ -177,43 +180,45 @@ def _mean(lanes, count):
 
 
 @compiled
-def _moments_of_rows(first, last, out, x, size, lanes):
+def _moments_of_rows(state, jobs, out, x, size, lanes):
     width = x.shape[1]
     whole = width - width % LANES
-    for place in range(first * size, min(last * size, x.shape[0])):
-        row = x[place]
-        rest = row[whole:]
-        _clear(lanes)
-        for i in range(0, whole, LANES):
-            for k in range(LANES):
-                lanes[k] += row[i + k]
-        for k in range(rest.size):
-            lanes[k] += rest[k]
-        mean = _mean(lanes, width)
-        out[0, place] = mean
-        _clear(lanes)
-        for i in range(0, whole, LANES):
-            for k in range(LANES):
-                distance = row[i + k] - mean
+    for job in taken(state, jobs):
+        for place in range(job * size, min((job + 1) * size, x.shape[0])):
+            row = x[place]
+            rest = row[whole:]
+            _clear(lanes)
+            for i in range(0, whole, LANES):
+                for k in range(LANES):
+                    lanes[k] += row[i + k]
+            for k in range(rest.size):
+                lanes[k] += rest[k]
+            mean = _mean(lanes, width)
+            out[0, place] = mean
+            _clear(lanes)
+            for i in range(0, whole, LANES):
+                for k in range(LANES):
+                    distance = row[i + k] - mean
+                    lanes[k] += distance * distance
+            for k in range(rest.size):
+                distance = rest[k] - mean
                 lanes[k] += distance * distance
-        for k in range(rest.size):
-            distance = rest[k] - mean
-            lanes[k] += distance * distance
-        out[1, place] = _mean(lanes, width)
+            out[1, place] = _mean(lanes, width)
 
 
 @compiled
-def _normalize_rows(first, last, y, x, params, centre, scale, size):
+def _normalize_rows(state, jobs, y, x, params, centre, scale, size):
     factor, shift = params[0], params[1]
-    for place in range(first * size, min(last * size, x.shape[0])):
-        row, out, middle, wide = x[place], y[place], centre[place], scale[place]
-        for c in range(row.size):
-            out[c] = (row[c] - middle) * wide * factor[c] + shift[c]
+    for job in taken(state, jobs):
+        for place in range(job * size, min((job + 1) * size, x.shape[0])):
+            row, out, middle, wide = x[place], y[place], centre[place], scale[place]
+            for c in range(row.size):
+                out[c] = (row[c] - middle) * wide * factor[c] + shift[c]
 
 
 @compiled
-def _sums_by_rows(first, last, partial, g, x, centre, scale, size):
-    for job in range(first, last):
+def _sums_by_rows(state, jobs, partial, g, x, centre, scale, size):
+    for job in taken(state, jobs):
         along, plain = partial[job, 0], partial[job, 1]
         for c in range(along.size):
             along[c] = 0
@@ -226,24 +231,25 @@ def _sums_by_rows(first, last, partial, g, x, centre, scale, size):
 
 
 @compiled
-def _gradient_of_rows(first, last, out, y, x, factor, centre, scale, size, plain, along):
+def _gradient_of_rows(state, jobs, out, y, x, factor, centre, scale, size, plain, along):
     width = x.shape[1]
     whole = width - width % LANES
     factor_rest = factor[whole:]
-    for place in range(first * size, min(last * size, x.shape[0])):
-        row, given, result, middle, wide = x[place], y[place], out[place], centre[place], scale[place]
-        row_rest, given_rest = row[whole:], given[whole:]
-        _clear(plain)
-        _clear(along)
-        for i in range(0, whole, LANES):
-            for k in range(LANES):
-                z = given[i + k] * factor[i + k]
+    for job in taken(state, jobs):
+        for place in range(job * size, min((job + 1) * size, x.shape[0])):
+            row, given, result, middle, wide = x[place], y[place], out[place], centre[place], scale[place]
+            row_rest, given_rest = row[whole:], given[whole:]
+            _clear(plain)
+            _clear(along)
+            for i in range(0, whole, LANES):
+                for k in range(LANES):
+                    z = given[i + k] * factor[i + k]
+                    plain[k] += z
+                    along[k] += z * ((row[i + k] - middle) * wide)
+            for k in range(width - whole):
+                z = given_rest[k] * factor_rest[k]
                 plain[k] += z
-                along[k] += z * ((row[i + k] - middle) * wide)
-        for k in range(width - whole):
-            z = given_rest[k] * factor_rest[k]
-            plain[k] += z
-            along[k] += z * ((row_rest[k] - middle) * wide)
-        mean, slope = _mean(plain, width), _mean(along, width)
-        for c in range(width):
-            result[c] = wide * (given[c] * factor[c] - mean - (row[c] - middle) * wide * slope)
+                along[k] += z * ((row_rest[k] - middle) * wide)
+            mean, slope = _mean(plain, width), _mean(along, width)
+            for c in range(width):
+                result[c] = wide * (given[c] * factor[c] - mean - (row[c] - middle) * wide * slope)

@@ -38,7 +38,10 @@ def run_tile(
     context: Any, height: Any, a: Any, a_start: Any, a_row: Any, a_step: Any, segments: Any, count: Any, length: Any,
     b: Any, b_start: Any, b_step: Any, b_segment: Any, c: Any, c_start: Any, c_row: Any, add: Any,
 ) -> Any:  # fmt: skip
-    """The tile with `height` rows, one of HEIGHTS, for compiled code; it serves float32 and float64."""
+    """The tile with `height` rows, one of HEIGHTS, for compiled code; it serves float32 and float64.
+
+    `a`, `segments`, `b` and `c` are arrays; or addresses, and then their numbers are float32.
+    """
     n = types.intp
     signature = types.void(n, a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean)
 
@@ -46,8 +49,13 @@ def run_tile(
         # The time goes by in the tiles: unrolling the loops around them would only take LLVM longer.
         builder.function.attributes.add("optsize")
         height, *rest = arguments
+        bits = 32 if isinstance(a, types.Integer) else a.dtype.bitwidth
         for place in _ARRAYS:
-            rest[place] = make_array(signature.args[place + 1])(context, builder, rest[place]).data  # type: ignore[no-untyped-call]
+            if isinstance(a, types.Integer):
+                element = _index if place == _SEGMENTS else ir.FloatType()
+                rest[place] = builder.inttoptr(rest[place], element.as_pointer())
+            else:
+                rest[place] = make_array(signature.args[place + 1])(context, builder, rest[place]).data  # type: ignore[no-untyped-call]
         blocks = [builder.append_basic_block(f"tile_{h}") for h in HEIGHTS]
         end = builder.append_basic_block("tiled")
         choice = builder.switch(height, blocks[-1])
@@ -55,7 +63,7 @@ def run_tile(
             if block is not blocks[-1]:
                 choice.add_case(_integer(h), block)
             builder.position_at_end(block)
-            builder.call(_function(builder.module, h, signature.args[1].dtype.bitwidth), rest)
+            builder.call(_function(builder.module, h, bits), rest)
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
@@ -63,7 +71,8 @@ def run_tile(
     return signature, generate
 
 
-_ARRAYS = (0, 4, 7, 11)  # the places of a, segments, b and c among a tile's arguments
+_SEGMENTS = 4
+_ARRAYS = (0, _SEGMENTS, 7, 11)  # the places of a, segments, b and c among a tile's arguments
 
 
 def _function(module: Any, height: int, bits: int) -> Any:
@@ -76,7 +85,7 @@ def _function(module: Any, height: int, bits: int) -> Any:
         return module.globals[name]
     number = (ir.FloatType() if bits == 32 else ir.DoubleType()).as_pointer()
     kinds = [number if i in _ARRAYS else _index for i in range(14)] + [ir.IntType(1)]
-    kinds[4] = _index.as_pointer()
+    kinds[_SEGMENTS] = _index.as_pointer()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     function.linkage = "internal"
     function.attributes.add("noinline")

@@ -18,6 +18,7 @@ from numba.np.arrayobj import make_array
 
 from . import threads
 from .jit import compiled
+from .jobs import taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,46 +122,50 @@ def _put(context: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 def _over_two(rule, decayed):
-    def loop(first, last, size, to_x, x, g, decay, numbers):
-        for i in range(first * _JOB, min(last * _JOB, size)):
-            gradient = _get(g, i) + decay * _get(x, i) if decayed else _get(g, i)
-            _put(to_x, i, rule(_get(x, i), gradient, *numbers))
+    def loop(state, jobs, size, to_x, x, g, decay, numbers):
+        for job in taken(state, jobs):
+            for i in range(job * _JOB, min((job + 1) * _JOB, size)):
+                gradient = _get(g, i) + decay * _get(x, i) if decayed else _get(g, i)
+                _put(to_x, i, rule(_get(x, i), gradient, *numbers))
 
     return loop
 
 
 def _over_three(rule, decayed):
-    def loop(first, last, size, to_x, to_a, x, g, a, decay, numbers):
-        for i in range(first * _JOB, min(last * _JOB, size)):
-            gradient = _get(g, i) + decay * _get(x, i) if decayed else _get(g, i)
-            new_x, new_a = rule(_get(x, i), gradient, _get(a, i), *numbers)
-            _put(to_x, i, new_x)
-            _put(to_a, i, new_a)
+    def loop(state, jobs, size, to_x, to_a, x, g, a, decay, numbers):
+        for job in taken(state, jobs):
+            for i in range(job * _JOB, min((job + 1) * _JOB, size)):
+                gradient = _get(g, i) + decay * _get(x, i) if decayed else _get(g, i)
+                new_x, new_a = rule(_get(x, i), gradient, _get(a, i), *numbers)
+                _put(to_x, i, new_x)
+                _put(to_a, i, new_a)
 
     return loop
 
 
 def _over_four(rule, decayed):
-    def loop(first, last, size, to_x, to_a, to_b, x, g, a, b, decay, numbers):
-        for i in range(first * _JOB, min(last * _JOB, size)):
-            gradient = _get(g, i) + decay * _get(x, i) if decayed else _get(g, i)
-            new_x, new_a, new_b = rule(_get(x, i), gradient, _get(a, i), _get(b, i), *numbers)
-            _put(to_x, i, new_x)
-            _put(to_a, i, new_a)
-            _put(to_b, i, new_b)
+    def loop(state, jobs, size, to_x, to_a, to_b, x, g, a, b, decay, numbers):
+        for job in taken(state, jobs):
+            for i in range(job * _JOB, min((job + 1) * _JOB, size)):
+                gradient = _get(g, i) + decay * _get(x, i) if decayed else _get(g, i)
+                new_x, new_a, new_b = rule(_get(x, i), gradient, _get(a, i), _get(b, i), *numbers)
+                _put(to_x, i, new_x)
+                _put(to_a, i, new_a)
+                _put(to_b, i, new_b)
 
     return loop
 
 
 def _over_five(rule, decayed):
-    def loop(first, last, size, to_x, to_a, to_b, to_c, x, g, a, b, c, decay, numbers):
-        for i in range(first * _JOB, min(last * _JOB, size)):
-            gradient = _get(g, i) + decay * _get(x, i) if decayed else _get(g, i)
-            new_x, new_a, new_b, new_c = rule(_get(x, i), gradient, _get(a, i), _get(b, i), _get(c, i), *numbers)
-            _put(to_x, i, new_x)
-            _put(to_a, i, new_a)
-            _put(to_b, i, new_b)
-            _put(to_c, i, new_c)
+    def loop(state, jobs, size, to_x, to_a, to_b, to_c, x, g, a, b, c, decay, numbers):
+        for job in taken(state, jobs):
+            for i in range(job * _JOB, min((job + 1) * _JOB, size)):
+                gradient = _get(g, i) + decay * _get(x, i) if decayed else _get(g, i)
+                new_x, new_a, new_b, new_c = rule(_get(x, i), gradient, _get(a, i), _get(b, i), _get(c, i), *numbers)
+                _put(to_x, i, new_x)
+                _put(to_a, i, new_a)
+                _put(to_b, i, new_b)
+                _put(to_c, i, new_c)
 
     return loop
 

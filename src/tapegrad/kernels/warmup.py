@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import convolution, embedding, jobs, pooling
+from . import convolution, embedding, jobs, machine, normal, pooling, product, standardize
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ def warmup() -> Iterator[tuple[str, str, float]]:
     jobs.wait_for_bell(state, 0, False, 1)
     jobs.wait_for_helpers(state, 0, 1)
     yield "threads", state.dtype.name, time.perf_counter() - start
+    start = time.perf_counter()
+    machine.execute(np.empty((0, machine.FIELDS), np.int64), np.zeros(1, np.int64))
+    yield "short steps", "float32", time.perf_counter() - start
     for dtype in (np.float32, np.float64):
         for name, call in _calls(dtype):
             start = time.perf_counter()
@@ -35,6 +38,9 @@ def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
     x, filters = np.ones((1, 1, 4, 4, 8), dtype), np.ones((1, 3, 3, 8, 8), dtype)
     single = np.ones((1, 3, 3, 1, 8), dtype)  # filters that take one channel
     at = _WINDOWS
+    matrix, line = np.ones((4, 8), dtype), np.ones(8, dtype)
+    column = np.ones(4, dtype)
+    params = np.ones((2, 8), dtype)
     ids, starts = np.arange(4), np.array([0, 2, 4])
     return [
         ("convolution", lambda: convolution.forward(x, filters, at, 1)),
@@ -48,6 +54,16 @@ def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
         ("max pooling, second gradient", lambda: pooling.at_maxima(x, x, x, at)),
         ("average pooling", lambda: pooling.avg_pool(x, at)),
         ("average pooling, gradient", lambda: pooling.avg_pool_gradient(x, at.out, at)),
-        ("embedding bags", lambda: embedding.sums(np.ones((4, 8), dtype), ids, starts)),
-        ("embedding bags, gradient", lambda: embedding.scattered(np.ones((2, 8), dtype), ids, starts, 4)),
+        ("embedding bags", lambda: embedding.sums(matrix, ids, starts)),
+        ("embedding bags, gradient", lambda: embedding.scattered(params, ids, starts, 4)),
+        ("normal distribution", lambda: normal.normal_distribution(line)),
+        ("product of matrices", lambda: product.matmul(matrix, matrix, transpose_y=True)),
+        ("batch normalisation, moments", lambda: standardize.moments(matrix, 0)),
+        ("batch normalisation", lambda: standardize.normalize(matrix, params, line, line, 0)),
+        ("batch normalisation, sums", lambda: standardize.sums(matrix, matrix, line, line, 0)),
+        ("batch normalisation, gradient", lambda: standardize.gradient(matrix, matrix, params, line, line, 0)),
+        ("layer normalisation, moments", lambda: standardize.moments(matrix, 1)),
+        ("layer normalisation", lambda: standardize.normalize(matrix, params, column, column, 1)),
+        ("layer normalisation, sums", lambda: standardize.sums(matrix, matrix, column, column, 1)),
+        ("layer normalisation, gradient", lambda: standardize.gradient(matrix, matrix, params, column, column, 1)),
     ]

@@ -23,12 +23,12 @@ def _relu_raw(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
-_relu = primitive(_relu_raw, lambda g, out: g * greater(out, 0), name="relu")
+relu_op = primitive(_relu_raw, lambda g, out: g * greater(out, 0), name="relu")
 
 
 def relu(x: Any) -> Any:
     """`max(x, 0)`; the gradient at 0 is 0."""
-    return _relu(x)
+    return relu_op(x)
 
 
 def floating(x: Any) -> Any:

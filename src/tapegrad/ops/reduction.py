@@ -58,16 +58,16 @@ def _sum_rule(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
 
 
 # What np.sum calls, without its detours.
-_sum = primitive(lambda x, *, axis, keepdims: _reduce(x, axis, None, None, keepdims), _sum_rule, name="sum")
+sum_op = primitive(lambda x, *, axis, keepdims: _reduce(x, axis, None, None, keepdims), _sum_rule, name="sum")
 
 
 @speaks_for(np.sum, a="x")
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum of the elements."""
-    return _sum(x, axis=axis, keepdims=keepdims)
+    return sum_op(x, axis=axis, keepdims=keepdims)
 
 
-_mean = primitive(
+mean_op = primitive(
     lambda x, *, axis, keepdims: np.mean(x, axis, keepdims=keepdims),
     lambda g, shape, axis: broadcast_to(kept(g / _count(shape, axis), shape, axis), shape),
     name="mean",
@@ -77,7 +77,7 @@ _mean = primitive(
 @speaks_for(np.mean, a="x")
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The arithmetic mean of the elements."""
-    return _mean(x, axis=axis, keepdims=keepdims)
+    return mean_op(x, axis=axis, keepdims=keepdims)
 
 
 def _products_of_others(x: Any) -> Any:

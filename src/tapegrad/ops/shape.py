@@ -53,7 +53,7 @@ def normalized(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 # Shape
 
-_reshape = primitive(
+reshape_op = primitive(
     lambda x, *, shape: np.reshape(x, shape),
     lambda g, shape: reshape(g, shape),
     name="reshape",
@@ -63,16 +63,16 @@ _reshape = primitive(
 @speaks_for(np.reshape, a="x", newshape="shape")  # the name that it had in NumPy 2.0
 def reshape(x: Any, shape: int | Sequence[int]) -> Any:
     """`x` with the same elements in another shape; one dimension may be -1."""
-    return _reshape(x, shape=shape)
+    return reshape_op(x, shape=shape)
 
 
 @speaks_for(np.ravel, a="x")
 def ravel(x: Any) -> Any:
     """`x` as one dimension."""
-    return _reshape(x, shape=-1)
+    return reshape_op(x, shape=-1)
 
 
-_permute_dims = primitive(
+permute_dims_op = primitive(
     lambda x, *, axes: np.transpose(x, axes),
     lambda g, axes: permute_dims(g, None if axes is None else tuple(np.argsort(normalized(axes, g.ndim)).tolist())),
     name="permute_dims",
@@ -82,10 +82,10 @@ _permute_dims = primitive(
 @speaks_for(np.transpose, a="x")
 def permute_dims(x: Any, axes: Sequence[int] | None = None) -> Any:
     """`x` with its dimensions in the order `axes`; in reverse order for None."""
-    return _permute_dims(x, axes=axes)
+    return permute_dims_op(x, axes=axes)
 
 
-_swapaxes = primitive(
+swapaxes_op = primitive(
     lambda x, *, axis1, axis2: np.swapaxes(x, axis1, axis2),
     lambda g, axis1, axis2: swapaxes(g, axis1, axis2),
     name="swapaxes",
@@ -95,7 +95,7 @@ _swapaxes = primitive(
 @speaks_for(np.swapaxes, a="x")
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """`x` with two dimensions exchanged."""
-    return _swapaxes(x, axis1=axis1, axis2=axis2)
+    return swapaxes_op(x, axis1=axis1, axis2=axis2)
 
 
 @speaks_for(np.matrix_transpose)
@@ -103,7 +103,7 @@ def matrix_transpose(x: Any) -> Any:
     """`(..., M, N) -> (..., N, M)`."""
     if np.ndim(x) < 2:
         raise ShapeError(f"matrix_transpose: expected at least two dimensions, got shape {np.shape(x)}")
-    return _swapaxes(x, axis1=-1, axis2=-2)
+    return swapaxes_op(x, axis1=-1, axis2=-2)
 
 
 _moveaxis = primitive(
@@ -163,13 +163,13 @@ def _broadcast_to_raw(x: Any, *, shape: tuple[int, ...]) -> Any:
     return out
 
 
-_broadcast_to = primitive(_broadcast_to_raw, lambda g: g, name="broadcast_to", broadcasts=True)
+broadcast_to_op = primitive(_broadcast_to_raw, lambda g: g, name="broadcast_to", broadcasts=True)
 
 
 @speaks_for(np.broadcast_to, array="x")
 def broadcast_to(x: Any, shape: int | Sequence[int]) -> Any:
     """`x` repeated, without copying, to `shape`: aligned at the right, dimensions of size 1 are stretched."""
-    return _broadcast_to(x, shape=(shape,) if isinstance(shape, int) else tuple(shape))
+    return broadcast_to_op(x, shape=(shape,) if isinstance(shape, int) else tuple(shape))
 
 
 @speaks_for(np.broadcast_arrays)

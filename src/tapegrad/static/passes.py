@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .machine import mechanised
+from .products import tiled
 from .program import Constant, Entry, Program, Variable, substitute
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ def optimized(program: Program, fuse: bool) -> Program:
     program = replace(program, passes=(("traced", len(program.entries)),))
     for each in (folded, tidied, shared, needed):
         program = each(program)
-    return program
+    return needed(mechanised(tiled(program))) if fuse else program
 
 
 def needed(program: Program) -> Program:
@@ -71,6 +73,8 @@ def tidied(program: Program) -> Program:
             ):
                 return other
         first = entry.arguments[0] if entry.arguments else None
+        if entry.name == "pow" and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 1:
+            return first if type(first) is Variable and program.kinds[first] == program.kinds[entry.out] else entry.out
         if entry.name == "reshape" and type(first) is Variable and program.kinds[first] == program.kinds[entry.out]:
             return first
         return entry.out

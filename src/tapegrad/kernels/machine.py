@@ -1,0 +1,294 @@
+"""A machine for small arrays: many short steps on float32, run one after the other by one compiled function.
+
+What an op on a few hundred numbers costs is the call, not the arithmetic. Here a program of such ops is a table of
+instructions, and a step costs some ten nanoseconds. Nothing is compiled for a new program.
+
+An instruction is a row of integers. Its operands are two-dimensional, (rows, columns), and tell where they begin and
+how far their rows and columns are apart; places are addresses of float32, a base from the table of addresses and an
+offset in elements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from . import scalar
+from .jit import called, compiled, inlined
+from .tile import HEIGHTS, run_tile, width
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+# The fields of an instruction.
+CODE, ROWS, COLUMNS, DEPTH = 0, 1, 2, 3
+OUT, OUT_START, OUT_ROW = 4, 5, 6
+A, A_START, A_ROW, A_COLUMN = 7, 8, 9, 10
+B, B_START, B_ROW, B_COLUMN = 11, 12, 13, 14
+FIELDS = 15
+
+# What it does. Up to MATMUL, each number of the result is made of one number of each operand.
+ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL = range(10)
+NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, TANH, SIGMOID, RELU, COPY = range(10, 19)
+MATMUL, SUM_ROWS, SUM_COLUMNS = 19, 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C); (R, C) -> (R, 1)
+
+CHUNK = 1024  # numbers at a time, so that what a step makes is still in the first-level cache for the next one
+DEEPEST = 512  # numbers that a product may sum over
+WIDE = width(4)
+SCRATCH = 2 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in, at the first address of the table
+
+_F = np.float32
+_HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
+_ONE, _ZERO = _F(1), _F(0)
+
+
+@intrinsic
+def _get(context: Any, address: Any, index: Any) -> Any:
+    """The float32 at `index` from an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = builder.inttoptr(arguments[0], ir.FloatType().as_pointer())
+        return builder.load(builder.gep(start, [arguments[1]]))
+
+    return types.float32(types.intp, types.intp), generate
+
+
+@intrinsic
+def _put(context: Any, address: Any, index: Any, value: Any) -> Any:
+    """Write a float32 at `index` from an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = builder.inttoptr(arguments[0], ir.FloatType().as_pointer())
+        builder.store(arguments[2], builder.gep(start, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.float32), generate
+
+
+def _some(builder: Any, address: Any, count: Any) -> tuple[Any, Any, list[Any]]:
+    """A tile's row at an address: its type, and what LLVM's functions for the first `count` numbers of it ask for."""
+    row = ir.VectorType(ir.FloatType(), WIDE)
+    pointer = builder.inttoptr(address, row.as_pointer())
+    lane = ir.VectorType(ir.IntType(64), WIDE)
+    first = builder.insert_element(ir.Constant(lane, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), WIDE), [0] * WIDE)
+    counts = builder.shuffle_vector(first, ir.Constant(lane, ir.Undefined), zeros)
+    mask = builder.icmp_signed("<", ir.Constant(lane, list(range(WIDE))), counts)
+    return row, pointer, [ir.Constant(ir.IntType(32), 4), mask]
+
+
+@intrinsic
+def _pad(context: Any, out: Any, source: Any, count: Any) -> Any:
+    """Write a tile's row: `count` numbers from an address, and zeros."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, pointer, some = _some(builder, arguments[1], arguments[2])
+        kind = ir.FunctionType(row, [pointer.type, some[0].type, some[1].type, row])
+        load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{WIDE}f32.p0")  # type: ignore[no-untyped-call]
+        value = builder.call(load, [pointer, *some, ir.Constant(row, [0.0] * WIDE)])
+        stored = builder.store(value, builder.inttoptr(arguments[0], row.as_pointer()))
+        stored.align = 4
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def _cut(context: Any, out: Any, source: Any, count: Any) -> Any:
+    """Write the first `count` numbers of a tile's row."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, pointer, some = _some(builder, arguments[0], arguments[2])
+        value = builder.load(builder.inttoptr(arguments[1], row.as_pointer()))
+        value.align = 4
+        kind = ir.FunctionType(ir.VoidType(), [row, pointer.type, some[0].type, some[1].type])
+        store = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{WIDE}f32.p0")  # type: ignore[no-untyped-call]
+        builder.call(store, [value, pointer, *some])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def _put_index(context: Any, address: Any, value: Any) -> Any:
+    """Write an index at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[1], builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), generate
+
+
+@called
+def _of_two(code, out, a, b, count):
+    """A run of numbers, each made of one of `a` and one of `b`."""
+    if code == ADD:
+        for i in range(count):
+            _put(out, i, _get(a, i) + _get(b, i))
+    elif code == SUBTRACT:
+        for i in range(count):
+            _put(out, i, _get(a, i) - _get(b, i))
+    elif code == MULTIPLY:
+        for i in range(count):
+            _put(out, i, _get(a, i) * _get(b, i))
+    elif code == DIVIDE:
+        for i in range(count):
+            _put(out, i, _get(a, i) / _get(b, i))
+    elif code == MAXIMUM:
+        for i in range(count):
+            x, y = _get(a, i), _get(b, i)
+            _put(out, i, x if x >= y or x != x else y)
+    elif code == MINIMUM:
+        for i in range(count):
+            x, y = _get(a, i), _get(b, i)
+            _put(out, i, x if x <= y or x != x else y)
+    elif code == GREATER:
+        for i in range(count):
+            _put(out, i, _ONE if _get(a, i) > _get(b, i) else _ZERO)
+    elif code == GREATER_EQUAL:
+        for i in range(count):
+            _put(out, i, _ONE if _get(a, i) >= _get(b, i) else _ZERO)
+    elif code == LESS:
+        for i in range(count):
+            _put(out, i, _ONE if _get(a, i) < _get(b, i) else _ZERO)
+    elif code == LESS_EQUAL:
+        for i in range(count):
+            _put(out, i, _ONE if _get(a, i) <= _get(b, i) else _ZERO)
+
+
+@called
+def _of_one(code, out, a, count):
+    """A run of numbers, each made of one of `a`."""
+    if code == NEGATIVE:
+        for i in range(count):
+            _put(out, i, -_get(a, i))
+    elif code == ABSOLUTE:
+        for i in range(count):
+            _put(out, i, abs(_get(a, i)))
+    elif code == SQRT:
+        for i in range(count):
+            _put(out, i, np.sqrt(_get(a, i)))
+    elif code == SQUARE:
+        for i in range(count):
+            x = _get(a, i)
+            _put(out, i, x * x)
+    elif code == EXP:
+        for i in range(count):
+            _put(out, i, scalar.exp(_get(a, i)))
+    elif code == TANH:
+        for i in range(count):
+            _put(out, i, scalar.tanh(_get(a, i)))
+    elif code == SIGMOID:
+        for i in range(count):
+            _put(out, i, scalar.sigmoid(_get(a, i)))
+    elif code == RELU:
+        for i in range(count):
+            x = _get(a, i)
+            _put(out, i, x if x > _ZERO or x != x else _ZERO)
+    elif code == COPY:
+        for i in range(count):
+            _put(out, i, _get(a, i))
+
+
+@inlined
+def _operand(start, row, column, r, c, count, buffer):
+    """Where `count` numbers of row `r` from column `c` on stand side by side: here, or in `buffer`."""
+    place = start + 4 * (r * row + c * column)
+    if column != 1:
+        for i in range(count):
+            _put(buffer, i, _get(place, i * column))
+        place = buffer
+    return place
+
+
+@inlined
+def _multiply(code, p, out, a, b, scratch):
+    rows, columns, depth = code[p, ROWS], code[p, COLUMNS], code[p, DEPTH]
+    x_row, x_step, y_row, y_column = code[p, A_ROW], code[p, A_COLUMN], code[p, B_ROW], code[p, B_COLUMN]
+    panel = scratch + 4 * 2 * CHUNK
+    edge = panel + 4 * DEEPEST * WIDE
+    _put_index(scratch, 0)  # of one segment
+    for first in range(0, columns, WIDE):
+        valid = min(WIDE, columns - first)
+        for k in range(depth):
+            to = panel + 4 * k * WIDE
+            if y_column == 1:
+                _pad(to, b + 4 * (k * y_row + first), valid)
+            else:
+                for n in range(valid):
+                    _put(to, n, _get(b, k * y_row + (first + n) * y_column))
+                for n in range(valid, WIDE):
+                    _put(to, n, _ZERO)
+        m = 0
+        while m < rows:
+            rest = rows - m
+            if rest >= _HEIGHT_0:
+                height = _HEIGHT_0
+            elif rest >= _HEIGHT_1:
+                height = _HEIGHT_1
+            elif rest >= _HEIGHT_2:
+                height = _HEIGHT_2
+            else:
+                height = _HEIGHT_3
+            run_tile(height, a, m * x_row, x_row, x_step, scratch, 1, depth, panel, 0, WIDE, 0, edge, 0, WIDE, False)
+            for i in range(height):
+                _cut(out + 4 * ((m + i) * columns + first), edge + 4 * i * WIDE, valid)
+            m += height
+
+
+@inlined
+def _sum_row(place, columns, step):
+    """The sum of a row, in double precision, four numbers at a time."""
+    s0 = s1 = s2 = s3 = 0.0
+    i = 0
+    while i + 4 <= columns:
+        s0 += np.float64(_get(place, i * step))
+        s1 += np.float64(_get(place, (i + 1) * step))
+        s2 += np.float64(_get(place, (i + 2) * step))
+        s3 += np.float64(_get(place, (i + 3) * step))
+        i += 4
+    while i < columns:
+        s0 += np.float64(_get(place, i * step))
+        i += 1
+    return _F((s0 + s1) + (s2 + s3))
+
+
+@compiled
+def execute(code, addresses):
+    """Run all instructions, in order."""
+    scratch = addresses[0]
+    for p in range(len(code)):
+        kind, rows, columns = code[p, CODE], code[p, ROWS], code[p, COLUMNS]
+        out = addresses[code[p, OUT]] + 4 * code[p, OUT_START]
+        a = addresses[code[p, A]] + 4 * code[p, A_START]
+        b = addresses[code[p, B]] + 4 * code[p, B_START]
+        a_row, a_column = code[p, A_ROW], code[p, A_COLUMN]
+        if kind == MATMUL:
+            _multiply(code, p, out, a, b, scratch)
+        elif kind == SUM_COLUMNS:
+            for r in range(rows):
+                _put(out, r, _sum_row(a + 4 * r * a_row, columns, a_column))
+        elif kind == SUM_ROWS:
+            for c in range(0, columns, CHUNK):
+                count = min(CHUNK, columns - c)
+                _of_one(COPY, out + 4 * c, _operand(a, a_row, a_column, 0, c, count, scratch), count)
+                for r in range(1, rows):
+                    place = _operand(a, a_row, a_column, r, c, count, scratch)
+                    _of_two(ADD, out + 4 * c, out + 4 * c, place, count)
+        else:
+            for r in range(rows):
+                for c in range(0, columns, CHUNK):
+                    count = min(CHUNK, columns - c)
+                    to = out + 4 * (r * code[p, OUT_ROW] + c)
+                    x = _operand(a, a_row, a_column, r, c, count, scratch)
+                    if kind < NEGATIVE:
+                        y = _operand(b, code[p, B_ROW], code[p, B_COLUMN], r, c, count, scratch + 4 * CHUNK)
+                        _of_two(kind, to, x, y, count)
+                    else:
+                        _of_one(kind, to, x, count)

@@ -1,0 +1,406 @@
+"""Runs of short steps on small float32 arrays become one entry, which a compiled machine executes.
+
+An op on a few hundred numbers costs its call and not its arithmetic. Here the steps of a run are written down as a
+table of instructions for `kernels.machine`. What is only another view of an array costs nothing, and what a run makes
+for itself alone lives in one buffer that is allocated once, where places are used again when their numbers are no
+longer needed. What is handed on is always in arrays of its own.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ops import activation, elementwise, indexing, reduction, shape
+from .program import Entry, Kind, Program, Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LARGEST = 1 << 15  # numbers of an array, above which NumPy's own loops are as quick
+_DEEPEST, _MOST_PRODUCTS = 512, 1 << 20  # of a product: what it sums over, and its multiplications
+_FEWEST = 3  # steps of a run that are worth while
+_F4 = np.dtype(np.float32)
+
+# By the function of an entry: the number of the instruction, as in `kernels.machine`, which is not imported before it
+# is needed.
+_OF_TWO = {
+    np.add: 0, np.subtract: 1, np.multiply: 2, np.true_divide: 3, np.maximum: 4, np.minimum: 5, np.greater: 6,
+    np.greater_equal: 7, np.less: 8, np.less_equal: 9,
+}  # fmt: skip
+_COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal}
+_OF_ONE = {
+    np.negative: 10, np.abs: 11, np.sqrt: 12, np.square: 13, np.exp: 14, np.tanh: 15,
+    activation.sigmoid_op.op.function: 16, activation.relu_op.op.function: 17,
+}  # fmt: skip
+_SQUARE, _COPY, _MATMUL, _SUM_ROWS, _SUM_COLUMNS, _DIVIDE = 13, 18, 19, 20, 21, 3
+_VIEWS = {
+    recorder.op.function
+    for recorder in (shape.reshape_op, shape.swapaxes_op, shape.permute_dims_op, shape.broadcast_to_op)
+} | {indexing.getitem_op.op.function}
+_SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
+_POWER = elementwise.operator_pow.op.function
+_CONCAT = "concat"
+
+FIELDS = 15
+
+
+def mechanised(program: Program) -> Program:
+    """The program with runs of small float32 steps as one entry each."""
+    suitable = {entry.out for entry in program.entries if _suits(program, entry)}
+    while True:
+        runs = _Runs(program, suitable)
+        for entry in program.entries:
+            runs.take(entry)
+        runs.close()
+        if not runs.refused:
+            return program.changed("machine", entries=tuple(runs.entries), kinds=runs.kinds)
+        suitable -= runs.refused
+
+
+class _Runs:
+    """Entries in a new order: those of an open run wait until something that cannot be in it asks for its results."""
+
+    def __init__(self, program: Program, suitable: set[Variable]) -> None:
+        self.program = program
+        self.entries: list[Entry] = []
+        self.kinds = dict(program.kinds)
+        self.refused: set[Variable] = set()
+        self._suitable = suitable
+        self._open: dict[Variable, Entry] = {}
+        self._readers: dict[Variable, set[Variable]] = {}
+        for entry in program.entries:
+            for variable in entry.inputs():
+                self._readers.setdefault(variable, set()).add(entry.out)
+        self._kept = program.used()
+
+    def take(self, entry: Entry) -> None:
+        """The next entry of the program."""
+        if entry.out in self._suitable:
+            self._open[entry.out] = entry
+            return
+        if any(variable in self._open for variable in entry.inputs()):
+            self.close()
+        self.entries.append(entry)
+
+    def close(self) -> None:
+        """Write the open run."""
+        run, self._open = self._open, {}
+        if len(run) < _FEWEST:
+            self.entries += run.values()
+            return
+        handed_on = [v for v in run if v in self._kept or not self._readers.get(v, set()) <= run.keys()]
+        truths = {v for v in handed_on if self.kinds[v].dtype == bool}
+        if truths:  # the machine has numbers only
+            self.refused |= truths
+            return
+        try:
+            steps = _Steps(self.program, run.values(), handed_on)
+        except _Unsuitable as unsuitable:
+            self.refused.add(unsuitable.out)
+            return
+        results = Variable(max(variable.number for variable in self.kinds) + 1)
+        self.kinds[results] = Kind((), _F4)
+        first = next(iter(run.values()))
+        self.entries.append(Entry("machine", steps, tuple(steps.inputs), {}, results, first.line))
+        for place, variable in enumerate(handed_on):
+            line = run[variable].line
+            self.entries.append(Entry("part", operator.getitem, (results, place), {}, variable, line))
+
+
+def _suits(program: Program, entry: Entry) -> bool:
+    """Whether an entry may be a step of the machine."""
+    if entry.effect:
+        return False
+    out = program.kinds[entry.out]
+    tensors = [argument for argument in entry.arguments if type(argument) is Variable]
+    kinds = [program.kinds[variable] for variable in tensors]
+    function = entry.function
+    if function in _COMPARISONS:
+        if out.dtype != bool:
+            return False
+    elif out.dtype != _F4:
+        return False
+    if not kinds or any(kind.dtype not in (_F4, bool) for kind in kinds):
+        return False
+    if max([_size(out), *map(_size, kinds)]) > _LARGEST or min([_size(out), *map(_size, kinds)]) == 0:
+        return False
+    if any(kind.dtype == bool for kind in kinds) and function is not np.multiply:
+        return False
+    others = [argument for argument in entry.arguments if type(argument) is not Variable]
+    if any(type(argument) not in (int, float) for argument in others):
+        return False
+    if function in _OF_TWO:
+        return all(kind.dtype != bool for kind in kinds) or len(kinds) == 2
+    if function in _OF_ONE or function in (_SUM, _MEAN):
+        return True
+    if function is _POWER or function is np.power:
+        return len(others) == 1 and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 2
+    if function is np.matmul:
+        x, y = kinds
+        return (
+            len(x.shape) == 2 == len(y.shape)
+            and x.shape[1] <= _DEEPEST
+            and x.shape[0] * x.shape[1] * y.shape[1] <= _MOST_PRODUCTS
+        )
+    if function in _VIEWS:
+        return not any(True for _ in _variables_of(entry.params)) and _basic(entry.params)
+    return entry.name == _CONCAT
+
+
+def _variables_of(params: dict[str, Any]) -> Iterable[Variable]:
+    return Entry("", len, (), params, Variable(0), "").inputs()
+
+
+def _basic(params: dict[str, Any]) -> bool:
+    """Whether a key, if there is one, is made of integers, slices, None and Ellipsis, so that it gives a view."""
+    key = params.get("key", ())
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts)
+
+
+def _size(kind: Kind) -> int:
+    return int(np.prod(kind.shape, dtype=np.int64))
+
+
+class _Unsuitable(Exception):
+    """A step that the machine has no instructions for."""
+
+    def __init__(self, out: Variable) -> None:
+        self.out = out
+
+
+class _Place:
+    """Where an array is: the row of the table of addresses, and an array of the same layout that has no numbers."""
+
+    def __init__(self, slot: int, start: int, view: Any) -> None:
+        self.slot = slot
+        self.start = start
+        self.view = view
+
+
+_SCRATCH, _BUFFER, _NUMBERS = 0, 1, 2  # the first rows of the table; after them results, then inputs
+
+
+class _Steps:
+    """A run of steps: arrays in, arrays out."""
+
+    def __init__(self, program: Program, entries: Iterable[Entry], handed_on: list[Variable]) -> None:
+        entries = list(entries)
+        self.kinds = program.kinds
+        made = {entry.out for entry in entries}
+        for entry in entries:
+            if any(v not in made and program.kinds[v].dtype != _F4 for v in entry.inputs()):
+                raise _Unsuitable(entry.out)
+        inputs = dict.fromkeys(v for entry in entries for v in entry.inputs() if v not in made)
+        self.inputs = list(inputs)
+        self.outputs = [program.kinds[variable].shape for variable in handed_on]
+        self._code: list[list[int]] = []
+        self._constants: dict[float, int] = {}
+        self._last: dict[int, int] = {}
+        self._free: list[tuple[int, int]] = []  # pieces of the buffer: start, length
+        self._length = 0
+        self._places: dict[Variable, _Place] = {}
+        self._pieces: dict[int, tuple[int, int]] = {}  # of the buffer, by start: length, and uses to come
+        result_slots = {variable: 3 + i for i, variable in enumerate(handed_on)}
+        for i, variable in enumerate(self.inputs):
+            view = np.empty(program.kinds[variable].shape, _F4)
+            self._places[variable] = _Place(3 + len(handed_on) + i, 0, view)
+        self._roots: dict[Variable, Variable] = {}
+        uses: dict[Variable, int] = {}
+        for place, entry in enumerate(entries):
+            root = self._root_of(entry, result_slots)
+            self._roots[entry.out] = root
+            uses[root] = place
+            for variable in entry.inputs():
+                uses[self._roots.get(variable, variable)] = place
+        ends: dict[int, list[Variable]] = {}
+        for variable, place in uses.items():
+            if variable in made and variable not in result_slots:
+                ends.setdefault(place, []).append(variable)
+        for place, entry in enumerate(entries):
+            self._step(entry, result_slots.get(entry.out))
+            for variable in ends.get(place, ()):
+                self._release(self._places[variable])
+        self._places.clear()
+        self.code = np.array(self._code, np.int64).reshape(-1, FIELDS)
+        self._numbers = np.array(list(self._constants) or [0.0], _F4)
+        self._tables: deque[Any] = deque()  # buffers that nobody is using
+
+    def _root_of(self, entry: Entry, results: dict[Variable, int]) -> Variable:
+        """Whose memory the result of an entry lies in: for a view that of the array that it views."""
+        if entry.function in _VIEWS and entry.out not in results:
+            argument = entry.arguments[0]
+            return self._roots.get(argument, argument)
+        return entry.out
+
+    # A run
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        from ..kernels import machine
+
+        try:
+            table, keep = self._tables.pop()
+        except IndexError:
+            scratch, buffer = np.empty(machine.SCRATCH, _F4), np.empty(max(self._length, 1), _F4)
+            table = np.zeros(3 + len(self.outputs) + len(self.inputs), np.int64)
+            table[:3] = [each.ctypes.data for each in (scratch, buffer, self._numbers)]
+            keep = scratch, buffer
+        results = [np.empty(shape, _F4) for shape in self.outputs]
+        inputs = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
+        place = 3
+        for array in (*results, *inputs):
+            table[place] = array.__array_interface__["data"][0]
+            place += 1
+        machine.execute(self.code, table)
+        self._tables.append((table, keep))
+        return [result if shape else result[()] for result, shape in zip(results, self.outputs, strict=True)]
+
+    def __repr__(self) -> str:
+        return f"machine of {len(self.code)} steps"
+
+    # Instructions
+
+    def _step(self, entry: Entry, slot: int | None) -> None:
+        function = entry.function
+        if function in _VIEWS:
+            source = self._place(entry.arguments[0])
+            view = function(source.view, **entry.params)
+            if _inside(view, source.view):
+                place = _Place(source.slot, source.start + _offset(view, source.view), view)
+                if slot is None:
+                    self._places[entry.out] = place
+                else:
+                    self._elementwise(_COPY, self._new(entry, slot), [place])
+            else:
+                raise _Unsuitable(entry.out)
+            return
+        places = [self._place(argument) for argument in entry.arguments]
+        out = self._new(entry, slot)
+        if function in _OF_TWO:
+            self._elementwise(_OF_TWO[function], out, places)
+        elif function in _OF_ONE:
+            self._elementwise(_OF_ONE[function], out, places)
+        elif function is _POWER or function is np.power:
+            self._elementwise(_SQUARE, out, places[:1])
+        elif function is np.matmul:
+            x, y = (place.view for place in places)
+            (x_row, x_step), (y_row, y_column) = _strides(x), _strides(y)
+            self._write(_MATMUL, (x.shape[0], y.shape[1], x.shape[1]), out, y.shape[1], places[0], x_row, x_step,
+                        places[1], y_row, y_column)  # fmt: skip
+        elif entry.name == _CONCAT:
+            axis, bounds = entry.params["axis"], entry.params["bounds"]
+            for place, low, high in zip(places, bounds, bounds[1:], strict=False):
+                part = out.view[(slice(None),) * axis + (slice(low, high),)]
+                self._elementwise(_COPY, _Place(out.slot, out.start + _offset(part, out.view), part), [place])
+        else:
+            self._sum(entry, out, places[0])
+
+    def _sum(self, entry: Entry, out: _Place, source: _Place) -> None:
+        axis = entry.params["axis"]
+        x = source.view
+        axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        axes = tuple(sorted(a % x.ndim for a in axes))
+        count = int(np.prod([x.shape[a] for a in axes]))
+        if axes == tuple(range(x.ndim)) and x.flags.c_contiguous:
+            self._write(_SUM_COLUMNS, (1, x.size, 0), out, 1, source, 0, 1)
+        elif axes == (0,) and x[0].flags.c_contiguous:
+            row = x.strides[0] // 4
+            self._write(_SUM_ROWS, (x.shape[0], x[0].size, 0), out, 0, source, row, 1)
+        elif x.ndim == 2 and axes == (1,):
+            row, column = _strides(x)
+            self._write(_SUM_COLUMNS, (x.shape[0], x.shape[1], 0), out, 1, source, row, column)
+        else:
+            raise _Unsuitable(entry.out)
+        if entry.function is _MEAN:
+            self._elementwise(_DIVIDE, out, [out, self._place(float(count))])
+
+    def _elementwise(self, code: int, out: _Place, operands: list[_Place]) -> None:
+        """Instructions for numbers that are each made of one number of the operands, which are broadcast."""
+        views = [out.view, *(np.broadcast_to(place.view, out.view.shape) for place in operands)]
+        shape, strides = _merged(out.view.shape, [[n // 4 for n in view.strides] for view in views])
+        while len(shape) < 2:
+            shape, strides = [1, *shape], [[0, *each] for each in strides]
+        if strides[0][-1] != 1 and shape[-1] > 1:  # a part of something wider, one column of it
+            shape, strides = [*shape, 1], [[*each, 1] for each in strides]
+        *outer, rows, columns = shape
+        for index in np.ndindex(*outer):
+            starts = [sum(i * s for i, s in zip(index, each, strict=False)) for each in strides]
+            fields: list[Any] = []
+            for place, start, each in zip(operands, starts[1:], strides[1:], strict=True):
+                fields += [_Place(place.slot, place.start + start, None), each[-2], each[-1]]
+            to = _Place(out.slot, out.start + starts[0], None)
+            self._write(code, (rows, columns, 0), to, strides[0][-2], *fields)
+
+    def _write(
+        self, code: int, sizes: tuple[int, int, int], out: _Place, out_row: int, a: _Place, a_row: int, a_column: int,
+        b: _Place | None = None, b_row: int = 0, b_column: int = 1,
+    ) -> None:  # fmt: skip
+        b = b or a
+        self._code.append([
+            code, *sizes, out.slot, out.start, out_row, a.slot, a.start, a_row, a_column, b.slot, b.start, b_row,
+            b_column,
+        ])  # fmt: skip
+
+    # Places
+
+    def _place(self, argument: Any) -> _Place:
+        if type(argument) is Variable:
+            return self._places[argument]
+        start = self._constants.setdefault(float(argument), len(self._constants))
+        return _Place(_NUMBERS, start, np.empty((), _F4))
+
+    def _new(self, entry: Entry, slot: int | None) -> _Place:
+        """A place for the result of an entry: an array of its own if it is handed on, else a piece of the buffer."""
+        view = np.empty(self.kinds[entry.out].shape, _F4)
+        if slot is None:
+            place = self._places[entry.out] = _Place(_BUFFER, self._piece(-(-view.size // 16) * 16), view)
+        else:
+            place = self._places[entry.out] = _Place(slot, 0, view)
+        return place
+
+    def _piece(self, length: int) -> int:
+        for i, (start, free) in enumerate(self._free):
+            if free == length:
+                del self._free[i]
+                return start
+        start, self._length = self._length, self._length + length
+        return start
+
+    def _release(self, place: _Place) -> None:
+        if place.slot == _BUFFER:
+            self._free.append((place.start, -(-place.view.size // 16) * 16))
+
+
+def _inside(view: Any, base: Any) -> bool:
+    return view.dtype == base.dtype and (view is base or np.may_share_memory(view, base))
+
+
+def _offset(view: Any, base: Any) -> int:
+    return int(view.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // 4
+
+
+def _strides(x: Any) -> tuple[int, int]:
+    return x.strides[0] // 4, x.strides[1] // 4
+
+
+def _merged(shape: tuple[int, ...], strides: list[list[int]]) -> tuple[list[int], list[list[int]]]:
+    """Fewer dimensions of the same numbers: neighbours are merged where they are one run in every array."""
+    dims = [i for i, n in enumerate(shape) if n > 1]
+    sizes: list[int] = []
+    merged: list[list[int]] = [[] for _ in strides]
+    for i in dims:
+        if sizes and all(new[-1] == old[i] * shape[i] for new, old in zip(merged, strides, strict=True)):
+            sizes[-1] *= shape[i]
+            for new, old in zip(merged, strides, strict=True):
+                new[-1] = old[i]
+        else:
+            sizes.append(shape[i])
+            for new, old in zip(merged, strides, strict=True):
+                new.append(old[i])
+    if not sizes:
+        return [1], [[1] for _ in strides]
+    return sizes, merged
