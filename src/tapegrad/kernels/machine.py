@@ -89,7 +89,7 @@ def _pad(context: Any, out: Any, source: Any, count: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         row, pointer, some = _some(builder, arguments[1], arguments[2])
         kind = ir.FunctionType(row, [pointer.type, some[0].type, some[1].type, row])
-        load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{WIDE}f32.p0")  # type: ignore[no-untyped-call]
+        load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{WIDE}f32.p0")
         value = builder.call(load, [pointer, *some, ir.Constant(row, [0.0] * WIDE)])
         stored = builder.store(value, builder.inttoptr(arguments[0], row.as_pointer()))
         stored.align = 4
@@ -107,7 +107,7 @@ def _cut(context: Any, out: Any, source: Any, count: Any) -> Any:
         value = builder.load(builder.inttoptr(arguments[1], row.as_pointer()))
         value.align = 4
         kind = ir.FunctionType(ir.VoidType(), [row, pointer.type, some[0].type, some[1].type])
-        store = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{WIDE}f32.p0")  # type: ignore[no-untyped-call]
+        store = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{WIDE}f32.p0")
         builder.call(store, [value, pointer, *some])
         return context.get_dummy_value()
 

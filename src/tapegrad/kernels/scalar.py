@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import inlined
+from .jit import called
 
 _F = np.float32
 
@@ -68,7 +68,7 @@ _ONE, _TWO, _HALF, _ZERO = _F(1), _F(2), _F(0.5), _F(0)
 _BIAS, _FRACTION = np.int32(127), np.int32(23)
 
 
-@inlined
+@called
 def exp(x):
     """e to the power of x."""
     t = min(_LARGEST, x)
@@ -87,7 +87,7 @@ _T0, _T1, _T2 = _F(-5.70498872745e-3), _F(2.06390887954e-2), _F(-5.37397155531e-
 _T3, _T4, _NEAR = _F(1.33314422036e-1), _F(-3.33332819422e-1), _F(0.625)
 
 
-@inlined
+@called
 def tanh(x):
     """The hyperbolic tangent."""
     z = x * x
@@ -99,7 +99,7 @@ def tanh(x):
     return x if x != x or x == _ZERO else y  # NaN, and zeros of either sign, are what they were
 
 
-@inlined
+@called
 def sigmoid(x):
     """1 / (1 + exp(-x))."""
     e = exp(-x if x > _ZERO else x)

@@ -41,6 +41,7 @@ _VIEWS = {
     recorder.op.function
     for recorder in (shape.reshape_op, shape.swapaxes_op, shape.permute_dims_op, shape.broadcast_to_op)
 } | {indexing.getitem_op.op.function}
+_BROADCAST = shape.broadcast_to_op.op.function
 _SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
 _POWER = elementwise.operator_pow.op.function
 _CONCAT = "concat"
@@ -233,7 +234,7 @@ class _Steps:
     def _root_of(self, entry: Entry, results: dict[Variable, int]) -> Variable:
         """Whose memory the result of an entry lies in: for a view that of the array that it views."""
         if entry.function in _VIEWS and entry.out not in results:
-            argument = entry.arguments[0]
+            argument: Variable = entry.arguments[0]
             return self._roots.get(argument, argument)
         return entry.out
 
@@ -268,7 +269,9 @@ class _Steps:
         function = entry.function
         if function in _VIEWS:
             source = self._place(entry.arguments[0])
-            view = function(source.view, **entry.params)
+            # The op itself fills small arrays, which is quicker there than a view.
+            like = np.broadcast_to if function is _BROADCAST else function
+            view = like(source.view, **entry.params)
             if _inside(view, source.view):
                 place = _Place(source.slot, source.start + _offset(view, source.view), view)
                 if slot is None:

@@ -1,0 +1,238 @@
+"""The machine for small steps: programs of it against the same programs without it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tapegrad as tg
+from tapegrad import nn, optim
+from tapegrad.static import compile, trace
+from tapegrad.static.machine import mechanised
+from tapegrad.static.replay import Replay
+
+SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 1.0, -1.0, 88.7, 89.5, -87.4, -103.9, -104.5],
+                   np.float32)  # fmt: skip
+
+
+def both(function: Any, *arrays: Any) -> tuple[list[Any], list[Any], Any]:
+    """What a program gives by itself and on the machine, and the second program."""
+    program = trace(function, *arrays)
+    other = mechanised(program)
+    return Replay(program)(list(arrays)), Replay(other)(list(arrays)), other
+
+
+def names(program: Any) -> list[str]:
+    return [entry.name for entry in program.entries]
+
+
+def close(expected: list[Any], got: list[Any], tolerance: float = 1e-6) -> None:
+    assert len(expected) == len(got)
+    for a, b in zip(expected, got, strict=True):
+        assert np.shape(a) == np.shape(b)
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        largest = np.max(np.abs(a), initial=0, where=np.isfinite(a))
+        np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance * max(float(largest), 1e-30))
+
+
+def drawn(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+UNARY = [tg.negative, tg.abs, tg.square, tg.exp, tg.tanh, tg.sigmoid, tg.relu]
+
+
+@pytest.mark.parametrize("function", UNARY, ids=lambda f: f.__name__)
+def test_functions_of_one_number(function):
+    """To two units in the last place, and at special values as NumPy's own."""
+    x = np.concatenate([SPECIAL, drawn(900), 40 * drawn(900, seed=1), 0.01 * drawn(900, seed=2)])
+    with np.errstate(all="ignore"):
+        (expected,), (got,), program = both(lambda x: (function(x) * 1.5 + 0.0) / 1.5, x)
+        exact = np.asarray(function(x.astype(np.float64)))
+    assert names(program) == ["machine", "part"]
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+    np.testing.assert_array_equal(np.isinf(got), np.isinf(expected))
+    normal = np.isfinite(expected) & (np.abs(exact) > 1e-37)
+    assert np.max(np.abs(got[normal] - exact[normal]) / np.abs(exact[normal])) < 5e-7
+    tiny = np.isfinite(expected) & ~normal
+    assert np.max(np.abs(got[tiny] - expected[tiny]), initial=0) < 1e-37
+
+
+def test_roots():
+    x = np.abs(drawn(40))
+    (expected,), (got,), program = both(lambda x: tg.sqrt(x) + 1 + x, x)
+    assert "machine" in names(program)
+    np.testing.assert_array_equal(got, expected)
+
+
+BINARY = [tg.add, tg.subtract, tg.multiply, tg.divide, tg.maximum, tg.minimum]
+
+
+@pytest.mark.parametrize("function", BINARY, ids=lambda f: f.__name__)
+def test_arithmetic_has_the_bits_of_numpy_broadcast_in_any_way(function):
+    shapes = [(6, 5), (5,), (1,), (), (6, 1), (1, 5), (3, 6, 5), (3, 1, 5), (3, 1, 1)]
+    with np.errstate(all="ignore"):
+        for one in shapes:
+            for two in shapes:
+                x, y = drawn(*one), drawn(*two, seed=1)
+                if one:
+                    x.flat[:1] = np.nan
+
+                def steps(x, y):
+                    z = function(x, y)
+                    return z * 2.0 - z, function(y, x) + x
+
+                expected, got, program = both(steps, x, y)
+                assert names(program)[0] == "machine"
+                for a, b in zip(expected, got, strict=True):
+                    np.testing.assert_array_equal(a, b)
+
+
+def test_views_copies_and_joints():
+    x = drawn(6, 8)
+
+    def steps(x):
+        left, right = x[:, 2:5], x[::2, 1]
+        joined = tg.concat([left.T, x[:3, :6]], axis=1)  # (3, 12)
+        return (
+            joined * 2,
+            right + 1.0,
+            tg.reshape(x, (4, 12)) + joined[0],
+            x[..., None] * x[:, None, :],
+            x[-1, ::-1] - 1,
+        )
+
+    expected, got, program = both(steps, x)
+    assert names(program).count("machine") == 1
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 70), st.booleans(), st.booleans())
+@settings(max_examples=40)
+def test_products(rows, depth, columns, transpose_x, transpose_y):
+    x, y = drawn(rows, depth), drawn(depth, columns, seed=1)
+
+    def steps(x, y):
+        a = tg.swapaxes(x, 0, 1) if transpose_x else x
+        b = tg.swapaxes(y, 0, 1) if transpose_y else y
+        return (a @ b) + 0.5, a * 2.0
+
+    arrays = (np.ascontiguousarray(x.T) if transpose_x else x, np.ascontiguousarray(y.T) if transpose_y else y)
+    expected, got, program = both(steps, *arrays)
+    assert "matmul" not in names(program)
+    close(expected, got, 1e-6 * max(1, depth**0.5))
+
+
+def test_sums_and_means():
+    x = drawn(50, 7)
+
+    def steps(x):
+        y = x * 2.0
+        return y.sum(), y.sum(0), y.sum(1), y.mean(), y.mean(0), y.mean(axis=1, keepdims=True), y[:, :3].sum(0)
+
+    expected, got, program = both(steps, x)
+    assert names(program).count("machine") == 1
+    close(expected, got)
+
+
+def test_a_mask_stays_in_the_machine_and_a_truth_that_is_handed_on_does_not():
+    x = drawn(30)
+
+    def masked(x):
+        y = x * 2.0
+        return y * (y > 0) + 1.0
+
+    (expected,), (got,), program = both(masked, x)
+    assert names(program) == ["machine", "part"]
+    np.testing.assert_array_equal(got, expected)
+
+    def told(x):
+        y = x * 2.0
+        return y > 0, tg.exp(y) + 1.0, y - 1.0
+
+    expected, got, program = both(told, x)
+    assert got[0].dtype == bool
+    np.testing.assert_array_equal(expected[0], got[0])
+    close(expected[1:], got[1:])
+
+
+def test_what_is_not_small_not_float32_or_not_known_stays_as_it_is():
+    large, double = drawn(200, 200), drawn(5).astype(np.float64)
+
+    def steps(large, double):
+        return large * 2.0 + large * 3.0 - 1.0, double * 2.0 + double * 3.0 - 1.0
+
+    expected, got, program = both(steps, large, double)
+    assert "machine" not in names(program)
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_results_are_the_callers_own():
+    x = drawn(20)
+    step = compile(lambda x: tg.tanh(x * 2.0 + 1.0) * x)
+    results = [np.array(step(x * i)) for i in range(5)]
+    kept = [step(x * i) for i in range(5)]
+    for result, one in zip(results[2:], kept[2:], strict=True):
+        np.testing.assert_array_equal(result, one)
+    assert not any(np.shares_memory(a, b) for a in kept for b in kept if a is not b)
+
+
+def test_an_input_may_lie_in_memory_in_any_way():
+    step = compile(lambda x: tg.tanh(x * 2.0 + 1.0) * x)
+    base = drawn(10, 12)
+    expected = np.tanh(base * 2 + 1) * base
+    for _ in range(3):
+        np.testing.assert_allclose(step(base), expected, rtol=1e-6)
+        np.testing.assert_allclose(step(np.asfortranarray(base)), expected, rtol=1e-6)
+        np.testing.assert_allclose(step(np.repeat(base, 2, 1)[:, ::2]), expected, rtol=1e-6)
+
+
+def test_a_recurrent_network_trains_as_without():
+    """An unrolled network of some two hundred entries is a few, and follows the eager run."""
+    x = np.random.default_rng(0).integers(0, 2, (100, 8, 2)).astype(np.float32)
+    y = np.random.default_rng(1).integers(0, 2, (100, 8)).astype(np.float32)
+    losses = []
+    for compiled in (False, True):
+        parameters = [
+            tg.tensor(a, requires_grad=True)
+            for a in (0.3 * drawn(10, 8), np.zeros(8, np.float32), drawn(8, 1), np.zeros(1, np.float32))
+        ]
+        optimizer = optim.SGD(parameters, lr=0.5, momentum=0.9)
+
+        def step(x, y, parameters=parameters, optimizer=optimizer):
+            w, b, o, c = parameters
+            optimizer.zero_grad()
+            state, outputs = tg.zeros((100, 8)), []
+            for t in range(8):
+                state = tg.tanh(tg.concat([x[:, t], state], 1) @ w + b)
+                outputs.append(tg.sigmoid(state @ o + c))
+            loss = ((tg.concat(outputs, 1) - y) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = compile(step) if compiled else step
+        losses.append([run(x, y).item() for _ in range(30)])
+        if compiled:
+            assert names(run.programs[0]).count("machine") == 1, str(run.programs[0])
+            assert len(run.programs[0].entries) < 30
+    np.testing.assert_allclose(losses[1], losses[0], rtol=2e-6)
+
+
+def test_a_model_with_a_loss_of_classes():
+    tg.random.seed(0)
+    model = nn.Sequential(nn.Linear(12, 20), nn.Tanh(), nn.Linear(20, 5))
+    x, labels = drawn(16, 12), np.arange(16) % 5
+
+    def loss(x, labels):
+        return nn.functional.cross_entropy(model(x), labels)
+
+    run = compile(loss)
+    for _ in range(3):
+        np.testing.assert_allclose(run(x, labels).item(), loss(x, labels).item(), rtol=1e-6)

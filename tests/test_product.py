@@ -1,0 +1,81 @@
+"""Products of matrices by the register tile, against NumPy's in double precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tapegrad as tg
+from tapegrad.kernels import product
+
+sizes = st.integers(0, 70)
+
+
+def drawn(rows: int, columns: int, transposed: bool, dtype: Any, seed: int) -> Any:
+    shape = (columns, rows) if transposed else (rows, columns)
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def agree(x: Any, y: Any, transpose_x: bool, transpose_y: bool) -> None:
+    result = product.matmul(x, y, transpose_x, transpose_y)
+    a, b = (x.T if transpose_x else x), (y.T if transpose_y else y)
+    expected = a.astype(np.longdouble) @ b.astype(np.longdouble)
+    # Rounding is bounded by the sum of the sizes of what is added up.
+    allowed = 4 * np.finfo(x.dtype).eps * (np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64)) + 1e-30
+    assert result.dtype == x.dtype
+    assert result.shape == expected.shape
+    assert np.all(np.abs(result - expected) <= allowed)
+
+
+@given(sizes, sizes, sizes, st.booleans(), st.booleans(), st.sampled_from([np.float32, np.float64]))
+def test_products_are_right_for_any_sizes(rows, depth, columns, transpose_x, transpose_y, dtype):
+    x, y = drawn(rows, depth, transpose_x, dtype, 1), drawn(depth, columns, transpose_y, dtype, 2)
+    agree(x, y, transpose_x, transpose_y)
+
+
+@pytest.mark.parametrize(("rows", "depth", "columns"), [(60, 1100, 300), (300, 40, 1100), (17, 513, 1025)])
+@pytest.mark.parametrize("transpose_x", [False, True])
+@pytest.mark.parametrize("transpose_y", [False, True])
+def test_large_products_in_several_parts_are_right(rows, depth, columns, transpose_x, transpose_y):
+    x = drawn(rows, depth, transpose_x, np.float32, 1)
+    agree(x, drawn(depth, columns, transpose_y, np.float32, 2), transpose_x, transpose_y)
+
+
+def test_any_layout_in_memory_gives_the_same():
+    x, y = drawn(30, 50, False, np.float32, 1), drawn(50, 70, False, np.float32, 2)
+    expected = product.matmul(x, y)
+    wide = np.zeros((60, 140), np.float32)
+    wide[::2, ::-2] = 0
+    apart = wide[:50, ::2]
+    apart[:] = y
+    for other in (np.asfortranarray(y), apart, y[::-1][::-1]):
+        np.testing.assert_array_equal(product.matmul(x, other), expected)
+    x.flags.writeable = False
+    np.testing.assert_array_equal(product.matmul(x, y), expected)
+
+
+def test_the_bits_do_not_depend_on_the_number_of_threads():
+    x, y = drawn(200, 600, False, np.float32, 1), drawn(600, 500, False, np.float32, 2)
+    count = tg.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2, 5):
+            tg.set_num_threads(threads)
+            results.append(product.matmul(x, y).tobytes())
+    finally:
+        tg.set_num_threads(count)
+    assert len(set(results)) == 1
+
+
+def test_nothing_that_is_not_finite_spreads():
+    x, y = drawn(40, 30, False, np.float32, 1), drawn(30, 50, False, np.float32, 2)
+    x[3, 4], y[5, 6] = np.nan, np.inf
+    result = product.matmul(x, y)
+    assert np.isnan(result[3]).all()
+    assert not np.isfinite(result[:, 6]).any()
+    rest = np.delete(np.delete(result, 3, 0), 6, 1)
+    assert np.isfinite(rest).all()
