@@ -41,6 +41,8 @@ bench: $(VENV)/demo
 	$(RUN) benchmarks/import_time.py
 	$(RUN) benchmarks/overhead.py
 	$(RUN) benchmarks/convolution.py
+	$(RUN) benchmarks/memory.py
+	$(RUN) benchmarks/training.py
 
 clean:
 	rm -rf .venv .venv-* .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
