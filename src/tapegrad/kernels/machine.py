@@ -17,9 +17,11 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from . import scalar
 from .jit import called, compiled, inlined
+from .jobs import taken
 from .tile import HEIGHTS, run_tile, width
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ MATMUL, SUM_ROWS, SUM_COLUMNS = 19, 20, 21  # (R, D) (D, C) -> (R, C); (R, C) ->
 CHUNK = 1024  # numbers at a time, so that what a step makes is still in the first-level cache for the next one
 DEEPEST = 512  # numbers that a product may sum over
 WIDE = width(4)
-SCRATCH = 2 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in, at the first address of the table
+SCRATCH = 2 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in
 
 _F = np.float32
 _HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
@@ -123,6 +125,23 @@ def _put_index(context: Any, address: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), generate
+
+
+@intrinsic
+def _address(context: Any, array: Any) -> Any:
+    """Where an array begins."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.ptrtoint(data, ir.IntType(64))
+
+    return types.intp(array), generate
+
+
+@inlined
+def _base(bases, slot, buffer, skipped):
+    """Where an array begins; `skipped` numbers of it belong to jobs before, and are not in the buffer at all."""
+    return _address(buffer) if slot == 0 else bases[slot] + 4 * skipped
 
 
 @called
@@ -260,35 +279,51 @@ def _sum_row(place, columns, step):
 
 
 @compiled
-def execute(code, addresses):
-    """Run all instructions, in order."""
-    scratch = addresses[0]
-    for p in range(len(code)):
-        kind, rows, columns = code[p, CODE], code[p, ROWS], code[p, COLUMNS]
-        out = addresses[code[p, OUT]] + 4 * code[p, OUT_START]
-        a = addresses[code[p, A]] + 4 * code[p, A_START]
-        b = addresses[code[p, B]] + 4 * code[p, B_START]
-        a_row, a_column = code[p, A_ROW], code[p, A_COLUMN]
-        if kind == MATMUL:
-            _multiply(code, p, out, a, b, scratch)
-        elif kind == SUM_COLUMNS:
-            for r in range(rows):
-                _put(out, r, _sum_row(a + 4 * r * a_row, columns, a_column))
-        elif kind == SUM_ROWS:
-            for c in range(0, columns, CHUNK):
-                count = min(CHUNK, columns - c)
-                _of_one(COPY, out + 4 * c, _operand(a, a_row, a_column, 0, c, count, scratch), count)
-                for r in range(1, rows):
-                    place = _operand(a, a_row, a_column, r, c, count, scratch)
-                    _of_two(ADD, out + 4 * c, out + 4 * c, place, count)
-        else:
-            for r in range(rows):
+def execute(state, jobs, code, bases, block, total, scratch, buffer):
+    """Run all instructions, in order: a job is `block` of the `total` rows of each, or everything where that is 0.
+
+    `bases` has the addresses of arrays. The first is for `buffer`, which each thread has for itself, and which holds
+    the rows of a job alone.
+    """
+    room = _address(scratch)
+    for job in taken(state, jobs):
+        top = job * block
+        for p in range(len(code)):
+            kind, columns = code[p, CODE], code[p, COLUMNS]
+            rows = min(block, total - top) if block else code[p, ROWS]
+            a_row, a_column, b_row, b_column = code[p, A_ROW], code[p, A_COLUMN], code[p, B_ROW], code[p, B_COLUMN]
+            out_row = code[p, OUT_ROW]
+            out = _base(bases, code[p, OUT], buffer, top * out_row) + 4 * code[p, OUT_START]
+            a = _base(bases, code[p, A], buffer, top * a_row) + 4 * code[p, A_START]
+            b = _base(bases, code[p, B], buffer, top * b_row) + 4 * code[p, B_START]
+            if kind == MATMUL:
+                _multiply(code, p, out, a, b, room)
+            elif kind == SUM_COLUMNS:
+                for r in range(rows):
+                    _put(out, r, _sum_row(a + 4 * r * a_row, columns, a_column))
+            elif kind == SUM_ROWS:
                 for c in range(0, columns, CHUNK):
                     count = min(CHUNK, columns - c)
-                    to = out + 4 * (r * code[p, OUT_ROW] + c)
-                    x = _operand(a, a_row, a_column, r, c, count, scratch)
-                    if kind < NEGATIVE:
-                        y = _operand(b, code[p, B_ROW], code[p, B_COLUMN], r, c, count, scratch + 4 * CHUNK)
-                        _of_two(kind, to, x, y, count)
-                    else:
-                        _of_one(kind, to, x, count)
+                    _of_one(COPY, out + 4 * c, _operand(a, a_row, a_column, 0, c, count, room), count)
+                    for r in range(1, rows):
+                        place = _operand(a, a_row, a_column, r, c, count, room)
+                        _of_two(ADD, out + 4 * c, out + 4 * c, place, count)
+            else:
+                two = kind < NEGATIVE
+                if (
+                    out_row == columns
+                    and (a_row == columns * a_column)
+                    and (a_column == 1 or a_column == 0)
+                    and (not two or (b_row == columns * b_column and (b_column == 1 or b_column == 0)))
+                ):  # one run of numbers, or one number, everywhere
+                    rows, columns = 1, rows * columns
+                for r in range(rows):
+                    for c in range(0, columns, CHUNK):
+                        count = min(CHUNK, columns - c)
+                        to = out + 4 * (r * out_row + c)
+                        x = _operand(a, a_row, a_column, r, c, count, room)
+                        if two:
+                            y = _operand(b, b_row, b_column, r, c, count, room + 4 * CHUNK)
+                            _of_two(kind, to, x, y, count)
+                        else:
+                            _of_one(kind, to, x, count)

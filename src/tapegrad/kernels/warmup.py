@@ -24,7 +24,8 @@ def warmup() -> Iterator[tuple[str, str, float]]:
     jobs.wait_for_helpers(state, 0, 1)
     yield "threads", state.dtype.name, time.perf_counter() - start
     start = time.perf_counter()
-    machine.execute(np.empty((0, machine.FIELDS), np.int64), np.zeros(1, np.int64))
+    empty = np.empty(0, np.float32)
+    machine.execute(state, 0, np.empty((0, machine.FIELDS), np.int64), np.zeros(1, np.int64), 0, 0, empty, empty)
     yield "short steps", "float32", time.perf_counter() - start
     for dtype in (np.float32, np.float64):
         for name, call in _calls(dtype):

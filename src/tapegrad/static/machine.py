@@ -9,7 +9,6 @@ longer needed. What is handed on is always in arrays of its own.
 from __future__ import annotations
 
 import operator
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,30 +19,30 @@ from .program import Entry, Kind, Program, Variable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LARGEST = 1 << 15  # numbers of an array, above which NumPy's own loops are as quick
+LARGEST = 1 << 15  # numbers of an array, above which NumPy's own loops are as quick
 _DEEPEST, _MOST_PRODUCTS = 512, 1 << 20  # of a product: what it sums over, and its multiplications
 _FEWEST = 3  # steps of a run that are worth while
-_F4 = np.dtype(np.float32)
+F4 = np.dtype(np.float32)
 
 # By the function of an entry: the number of the instruction, as in `kernels.machine`, which is not imported before it
 # is needed.
-_OF_TWO = {
+OF_TWO = {
     np.add: 0, np.subtract: 1, np.multiply: 2, np.true_divide: 3, np.maximum: 4, np.minimum: 5, np.greater: 6,
     np.greater_equal: 7, np.less: 8, np.less_equal: 9,
 }  # fmt: skip
-_COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal}
-_OF_ONE = {
+COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal}
+OF_ONE = {
     np.negative: 10, np.abs: 11, np.sqrt: 12, np.square: 13, np.exp: 14, np.tanh: 15,
     activation.sigmoid_op.op.function: 16, activation.relu_op.op.function: 17,
 }  # fmt: skip
-_SQUARE, _COPY, _MATMUL, _SUM_ROWS, _SUM_COLUMNS, _DIVIDE = 13, 18, 19, 20, 21, 3
+SQUARE, _COPY, _MATMUL, _SUM_ROWS, _SUM_COLUMNS, _DIVIDE = 13, 18, 19, 20, 21, 3
 _VIEWS = {
     recorder.op.function
     for recorder in (shape.reshape_op, shape.swapaxes_op, shape.permute_dims_op, shape.broadcast_to_op)
 } | {indexing.getitem_op.op.function}
 _BROADCAST = shape.broadcast_to_op.op.function
 _SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
-_POWER = elementwise.operator_pow.op.function
+POWER = elementwise.operator_pow.op.function
 _CONCAT = "concat"
 
 FIELDS = 15
@@ -52,21 +51,29 @@ FIELDS = 15
 def mechanised(program: Program) -> Program:
     """The program with runs of small float32 steps as one entry each."""
     suitable = {entry.out for entry in program.entries if _suits(program, entry)}
+    return gathered(program, "machine", suitable, Steps, _FEWEST)
+
+
+def gathered(program: Program, name: str, suitable: set[Variable], build: Any, fewest: int) -> Program:
+    """The program with runs of suitable entries as one entry each, whose function is `build(program, run, results)`."""
     while True:
-        runs = _Runs(program, suitable)
+        runs = _Runs(program, name, suitable, build, fewest)
         for entry in program.entries:
             runs.take(entry)
         runs.close()
         if not runs.refused:
-            return program.changed("machine", entries=tuple(runs.entries), kinds=runs.kinds)
-        suitable -= runs.refused
+            return program.changed(name, entries=tuple(runs.entries), kinds=runs.kinds)
+        suitable = suitable - runs.refused
 
 
 class _Runs:
     """Entries in a new order: those of an open run wait until something that cannot be in it asks for its results."""
 
-    def __init__(self, program: Program, suitable: set[Variable]) -> None:
+    def __init__(self, program: Program, name: str, suitable: set[Variable], build: Any, fewest: int) -> None:
         self.program = program
+        self._name = name
+        self._build = build
+        self._fewest = fewest
         self.entries: list[Entry] = []
         self.kinds = dict(program.kinds)
         self.refused: set[Variable] = set()
@@ -81,6 +88,8 @@ class _Runs:
     def take(self, entry: Entry) -> None:
         """The next entry of the program."""
         if entry.out in self._suitable:
+            if self._open and not self._build.joins(self.program, next(iter(self._open.values())), entry):
+                self.close()
             self._open[entry.out] = entry
             return
         if any(variable in self._open for variable in entry.inputs()):
@@ -90,7 +99,7 @@ class _Runs:
     def close(self) -> None:
         """Write the open run."""
         run, self._open = self._open, {}
-        if len(run) < _FEWEST:
+        if len(run) < self._fewest:
             self.entries += run.values()
             return
         handed_on = [v for v in run if v in self._kept or not self._readers.get(v, set()) <= run.keys()]
@@ -99,14 +108,14 @@ class _Runs:
             self.refused |= truths
             return
         try:
-            steps = _Steps(self.program, run.values(), handed_on)
-        except _Unsuitable as unsuitable:
+            steps = self._build(self.program, run.values(), handed_on)
+        except Unsuitable as unsuitable:
             self.refused.add(unsuitable.out)
             return
         results = Variable(max(variable.number for variable in self.kinds) + 1)
-        self.kinds[results] = Kind((), _F4)
+        self.kinds[results] = Kind((), F4)
         first = next(iter(run.values()))
-        self.entries.append(Entry("machine", steps, tuple(steps.inputs), {}, results, first.line))
+        self.entries.append(Entry(self._name, steps, tuple(steps.inputs), {}, results, first.line))
         for place, variable in enumerate(handed_on):
             line = run[variable].line
             self.entries.append(Entry("part", operator.getitem, (results, place), {}, variable, line))
@@ -120,25 +129,25 @@ def _suits(program: Program, entry: Entry) -> bool:
     tensors = [argument for argument in entry.arguments if type(argument) is Variable]
     kinds = [program.kinds[variable] for variable in tensors]
     function = entry.function
-    if function in _COMPARISONS:
+    if function in COMPARISONS:
         if out.dtype != bool:
             return False
-    elif out.dtype != _F4:
+    elif out.dtype != F4:
         return False
-    if not kinds or any(kind.dtype not in (_F4, bool) for kind in kinds):
+    if not kinds or any(kind.dtype not in (F4, bool) for kind in kinds):
         return False
-    if max([_size(out), *map(_size, kinds)]) > _LARGEST or min([_size(out), *map(_size, kinds)]) == 0:
+    if max([size(out), *map(size, kinds)]) > LARGEST or min([size(out), *map(size, kinds)]) == 0:
         return False
     if any(kind.dtype == bool for kind in kinds) and function is not np.multiply:
         return False
     others = [argument for argument in entry.arguments if type(argument) is not Variable]
     if any(type(argument) not in (int, float) for argument in others):
         return False
-    if function in _OF_TWO:
+    if function in OF_TWO:
         return all(kind.dtype != bool for kind in kinds) or len(kinds) == 2
-    if function in _OF_ONE or function in (_SUM, _MEAN):
+    if function in OF_ONE or function in (_SUM, _MEAN):
         return True
-    if function is _POWER or function is np.power:
+    if function is POWER or function is np.power:
         return len(others) == 1 and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 2
     if function is np.matmul:
         x, y = kinds
@@ -163,18 +172,18 @@ def _basic(params: dict[str, Any]) -> bool:
     return all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts)
 
 
-def _size(kind: Kind) -> int:
+def size(kind: Kind) -> int:
     return int(np.prod(kind.shape, dtype=np.int64))
 
 
-class _Unsuitable(Exception):
+class Unsuitable(Exception):
     """A step that the machine has no instructions for."""
 
     def __init__(self, out: Variable) -> None:
         self.out = out
 
 
-class _Place:
+class Place:
     """Where an array is: the row of the table of addresses, and an array of the same layout that has no numbers."""
 
     def __init__(self, slot: int, start: int, view: Any) -> None:
@@ -183,19 +192,24 @@ class _Place:
         self.view = view
 
 
-_SCRATCH, _BUFFER, _NUMBERS = 0, 1, 2  # the first rows of the table; after them results, then inputs
+BUFFER, NUMBERS = 0, 1  # the first arrays of the machine; after them results, then inputs
 
 
-class _Steps:
+class Steps:
     """A run of steps: arrays in, arrays out."""
+
+    @staticmethod
+    def joins(program: Program, first: Entry, entry: Entry) -> bool:
+        """Whether an entry may be in one run with the first of it."""
+        return True
 
     def __init__(self, program: Program, entries: Iterable[Entry], handed_on: list[Variable]) -> None:
         entries = list(entries)
         self.kinds = program.kinds
         made = {entry.out for entry in entries}
         for entry in entries:
-            if any(v not in made and program.kinds[v].dtype != _F4 for v in entry.inputs()):
-                raise _Unsuitable(entry.out)
+            if any(v not in made and program.kinds[v].dtype != F4 for v in entry.inputs()):
+                raise Unsuitable(entry.out)
         inputs = dict.fromkeys(v for entry in entries for v in entry.inputs() if v not in made)
         self.inputs = list(inputs)
         self.outputs = [program.kinds[variable].shape for variable in handed_on]
@@ -204,12 +218,12 @@ class _Steps:
         self._last: dict[int, int] = {}
         self._free: list[tuple[int, int]] = []  # pieces of the buffer: start, length
         self._length = 0
-        self._places: dict[Variable, _Place] = {}
+        self._places: dict[Variable, Place] = {}
         self._pieces: dict[int, tuple[int, int]] = {}  # of the buffer, by start: length, and uses to come
-        result_slots = {variable: 3 + i for i, variable in enumerate(handed_on)}
+        result_slots = {variable: 2 + i for i, variable in enumerate(handed_on)}
         for i, variable in enumerate(self.inputs):
-            view = np.empty(program.kinds[variable].shape, _F4)
-            self._places[variable] = _Place(3 + len(handed_on) + i, 0, view)
+            view = np.empty(program.kinds[variable].shape, F4)
+            self._places[variable] = Place(2 + len(handed_on) + i, 0, view)
         self._roots: dict[Variable, Variable] = {}
         uses: dict[Variable, int] = {}
         for place, entry in enumerate(entries):
@@ -228,8 +242,7 @@ class _Steps:
                 self._release(self._places[variable])
         self._places.clear()
         self.code = np.array(self._code, np.int64).reshape(-1, FIELDS)
-        self._numbers = np.array(list(self._constants) or [0.0], _F4)
-        self._tables: deque[Any] = deque()  # buffers that nobody is using
+        self._numbers = np.array(list(self._constants) or [0.0], F4)
 
     def _root_of(self, entry: Entry, results: dict[Variable, int]) -> Variable:
         """Whose memory the result of an entry lies in: for a view that of the array that it views."""
@@ -241,23 +254,15 @@ class _Steps:
     # A run
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        from ..kernels import machine
+        from ..kernels import machine, threads
 
-        try:
-            table, keep = self._tables.pop()
-        except IndexError:
-            scratch, buffer = np.empty(machine.SCRATCH, _F4), np.empty(max(self._length, 1), _F4)
-            table = np.zeros(3 + len(self.outputs) + len(self.inputs), np.int64)
-            table[:3] = [each.ctypes.data for each in (scratch, buffer, self._numbers)]
-            keep = scratch, buffer
-        results = [np.empty(shape, _F4) for shape in self.outputs]
+        results = [np.empty(shape, F4) for shape in self.outputs]
         inputs = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
-        place = 3
-        for array in (*results, *inputs):
-            table[place] = array.__array_interface__["data"][0]
-            place += 1
-        machine.execute(self.code, table)
-        self._tables.append((table, keep))
+        places = [array.__array_interface__["data"][0] for array in (self._numbers, *results, *inputs)]
+        threads.run(
+            machine.execute, 1, self.code, np.array([0, *places]), 0, 0,
+            scratch=((machine.SCRATCH, F4), (max(self._length, 1), F4)), parallel=False,
+        )  # fmt: skip
         return [result if shape else result[()] for result, shape in zip(results, self.outputs, strict=True)]
 
     def __repr__(self) -> str:
@@ -273,22 +278,22 @@ class _Steps:
             like = np.broadcast_to if function is _BROADCAST else function
             view = like(source.view, **entry.params)
             if _inside(view, source.view):
-                place = _Place(source.slot, source.start + _offset(view, source.view), view)
+                place = Place(source.slot, source.start + _offset(view, source.view), view)
                 if slot is None:
                     self._places[entry.out] = place
                 else:
                     self._elementwise(_COPY, self._new(entry, slot), [place])
             else:
-                raise _Unsuitable(entry.out)
+                raise Unsuitable(entry.out)
             return
         places = [self._place(argument) for argument in entry.arguments]
         out = self._new(entry, slot)
-        if function in _OF_TWO:
-            self._elementwise(_OF_TWO[function], out, places)
-        elif function in _OF_ONE:
-            self._elementwise(_OF_ONE[function], out, places)
-        elif function is _POWER or function is np.power:
-            self._elementwise(_SQUARE, out, places[:1])
+        if function in OF_TWO:
+            self._elementwise(OF_TWO[function], out, places)
+        elif function in OF_ONE:
+            self._elementwise(OF_ONE[function], out, places)
+        elif function is POWER or function is np.power:
+            self._elementwise(SQUARE, out, places[:1])
         elif function is np.matmul:
             x, y = (place.view for place in places)
             (x_row, x_step), (y_row, y_column) = _strides(x), _strides(y)
@@ -298,11 +303,11 @@ class _Steps:
             axis, bounds = entry.params["axis"], entry.params["bounds"]
             for place, low, high in zip(places, bounds, bounds[1:], strict=False):
                 part = out.view[(slice(None),) * axis + (slice(low, high),)]
-                self._elementwise(_COPY, _Place(out.slot, out.start + _offset(part, out.view), part), [place])
+                self._elementwise(_COPY, Place(out.slot, out.start + _offset(part, out.view), part), [place])
         else:
             self._sum(entry, out, places[0])
 
-    def _sum(self, entry: Entry, out: _Place, source: _Place) -> None:
+    def _sum(self, entry: Entry, out: Place, source: Place) -> None:
         axis = entry.params["axis"]
         x = source.view
         axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
@@ -317,11 +322,11 @@ class _Steps:
             row, column = _strides(x)
             self._write(_SUM_COLUMNS, (x.shape[0], x.shape[1], 0), out, 1, source, row, column)
         else:
-            raise _Unsuitable(entry.out)
+            raise Unsuitable(entry.out)
         if entry.function is _MEAN:
             self._elementwise(_DIVIDE, out, [out, self._place(float(count))])
 
-    def _elementwise(self, code: int, out: _Place, operands: list[_Place]) -> None:
+    def _elementwise(self, code: int, out: Place, operands: list[Place]) -> None:
         """Instructions for numbers that are each made of one number of the operands, which are broadcast."""
         views = [out.view, *(np.broadcast_to(place.view, out.view.shape) for place in operands)]
         shape, strides = _merged(out.view.shape, [[n // 4 for n in view.strides] for view in views])
@@ -334,13 +339,13 @@ class _Steps:
             starts = [sum(i * s for i, s in zip(index, each, strict=False)) for each in strides]
             fields: list[Any] = []
             for place, start, each in zip(operands, starts[1:], strides[1:], strict=True):
-                fields += [_Place(place.slot, place.start + start, None), each[-2], each[-1]]
-            to = _Place(out.slot, out.start + starts[0], None)
+                fields += [Place(place.slot, place.start + start, None), each[-2], each[-1]]
+            to = Place(out.slot, out.start + starts[0], None)
             self._write(code, (rows, columns, 0), to, strides[0][-2], *fields)
 
     def _write(
-        self, code: int, sizes: tuple[int, int, int], out: _Place, out_row: int, a: _Place, a_row: int, a_column: int,
-        b: _Place | None = None, b_row: int = 0, b_column: int = 1,
+        self, code: int, sizes: tuple[int, int, int], out: Place, out_row: int, a: Place, a_row: int, a_column: int,
+        b: Place | None = None, b_row: int = 0, b_column: int = 1,
     ) -> None:  # fmt: skip
         b = b or a
         self._code.append([
@@ -350,19 +355,19 @@ class _Steps:
 
     # Places
 
-    def _place(self, argument: Any) -> _Place:
+    def _place(self, argument: Any) -> Place:
         if type(argument) is Variable:
             return self._places[argument]
         start = self._constants.setdefault(float(argument), len(self._constants))
-        return _Place(_NUMBERS, start, np.empty((), _F4))
+        return Place(NUMBERS, start, np.empty((), F4))
 
-    def _new(self, entry: Entry, slot: int | None) -> _Place:
+    def _new(self, entry: Entry, slot: int | None) -> Place:
         """A place for the result of an entry: an array of its own if it is handed on, else a piece of the buffer."""
-        view = np.empty(self.kinds[entry.out].shape, _F4)
+        view = np.empty(self.kinds[entry.out].shape, F4)
         if slot is None:
-            place = self._places[entry.out] = _Place(_BUFFER, self._piece(-(-view.size // 16) * 16), view)
+            place = self._places[entry.out] = Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
         else:
-            place = self._places[entry.out] = _Place(slot, 0, view)
+            place = self._places[entry.out] = Place(slot, 0, view)
         return place
 
     def _piece(self, length: int) -> int:
@@ -373,8 +378,8 @@ class _Steps:
         start, self._length = self._length, self._length + length
         return start
 
-    def _release(self, place: _Place) -> None:
-        if place.slot == _BUFFER:
+    def _release(self, place: Place) -> None:
+        if place.slot == BUFFER:
             self._free.append((place.start, -(-place.view.size // 16) * 16))
 
 

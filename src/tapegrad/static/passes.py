@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .blocks import blocked
 from .machine import mechanised
 from .products import tiled
 from .program import Constant, Entry, Program, Variable, substitute
@@ -20,7 +21,7 @@ def optimized(program: Program, fuse: bool) -> Program:
     program = replace(program, passes=(("traced", len(program.entries)),))
     for each in (folded, tidied, shared, needed):
         program = each(program)
-    return needed(mechanised(tiled(program))) if fuse else program
+    return needed(blocked(mechanised(tiled(program)))) if fuse else program
 
 
 def needed(program: Program) -> Program:

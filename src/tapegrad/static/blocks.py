@@ -1,0 +1,163 @@
+"""Runs of elementwise float32 steps on large arrays become one entry, which goes over memory once, block by block.
+
+Op by op, every result of a large array goes out to memory and comes back. Here all steps are done for a block of a few
+thousand numbers, which stays in the cache, before the next; several threads take blocks. Operands may be whole arrays,
+single numbers, rows or columns that are broadcast.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .machine import (
+    BUFFER,
+    COMPARISONS,
+    F4,
+    FIELDS,
+    LARGEST,
+    NUMBERS,
+    OF_ONE,
+    OF_TWO,
+    POWER,
+    SQUARE,
+    Unsuitable,
+    gathered,
+    size,
+)
+from .program import Entry, Program, Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_BLOCK = 4096  # numbers
+_ALONE = 1 << 18  # numbers from which even one step is worth while, for its threads
+_PARALLEL = 1 << 16
+
+
+def blocked(program: Program) -> Program:
+    """The program with its runs of large elementwise steps as one entry each."""
+    suitable = {entry.out for entry in program.entries if _suits(program, entry)}
+    return gathered(program, "blocks", suitable, Blocks, 1)
+
+
+def _suits(program: Program, entry: Entry) -> bool:
+    out = program.kinds[entry.out]
+    function = entry.function
+    if entry.effect or size(out) <= LARGEST or out.dtype not in (F4, bool):
+        return False
+    if (out.dtype == bool) != (function in COMPARISONS):
+        return False
+    if function is POWER or function is np.power:
+        if type(entry.arguments[1]) not in (int, float) or entry.arguments[1] != 2:
+            return False
+    elif function not in OF_TWO and function not in OF_ONE:
+        return False
+    for argument in entry.arguments:
+        if type(argument) is Variable:
+            kind = program.kinds[argument]
+            if kind.dtype == bool and (function is not np.multiply or kind.shape != out.shape):
+                return False
+            if kind.dtype not in (F4, bool) or _spread(kind.shape, out.shape) is None:
+                return False
+        elif type(argument) not in (int, float):
+            return False
+    return True
+
+
+def _spread(shape: tuple[int, ...], onto: tuple[int, ...]) -> str | None:
+    """How an array of a shape is broadcast: whole, one, row or column; None for another way."""
+    if shape == onto:
+        return "whole"
+    if math.prod(shape) == 1:
+        return "one"
+    if shape[-1:] == onto[-1:] and math.prod(shape) == onto[-1]:
+        return "row"
+    if shape == (*onto[:-1], 1):
+        return "column"
+    return None
+
+
+class Blocks:
+    """A run of elementwise steps: arrays in, arrays out."""
+
+    @staticmethod
+    def joins(program: Program, first: Entry, entry: Entry) -> bool:
+        """Whether an entry may be in one run with the first of it."""
+        return program.kinds[first.out].shape == program.kinds[entry.out].shape
+
+    def __init__(self, program: Program, entries: Iterable[Entry], handed_on: list[Variable]) -> None:
+        entries = list(entries)
+        self._kinds = program.kinds
+        self.shape = program.kinds[entries[0].out].shape
+        made = {entry.out for entry in entries}
+        for entry in entries:
+            if any(v not in made and self._kinds[v].dtype != F4 for v in entry.inputs()):
+                raise Unsuitable(entry.out)
+        if len(entries) == 1 and math.prod(self.shape) < _ALONE:
+            raise Unsuitable(entries[0].out)
+        self.inputs = list(dict.fromkeys(v for entry in entries for v in entry.inputs() if v not in made))
+        spreads = {_spread(self._kinds[v].shape, self.shape) for v in self.inputs}
+        # One number a row, unless rows or columns are broadcast.
+        self._columns = self.shape[-1] if spreads & {"row", "column"} else 1
+        self._rows = math.prod(self.shape) // self._columns
+        self._block = max(1, _BLOCK // self._columns)
+        self._results = len(handed_on)
+        self._slots = {variable: 2 + i for i, variable in enumerate([*handed_on, *self.inputs])}
+        self._constants: dict[float, int] = {}
+        self._pieces: dict[Variable, int] = {}
+        self._code = self._written(entries)
+        self._numbers = np.array(list(self._constants) or [0.0], F4)
+
+    def _written(self, entries: list[Entry]) -> Any:
+        last = {variable: place for place, entry in enumerate(entries) for variable in entry.inputs()}
+        free: list[int] = []
+        count = 0
+        code = []
+        for place, entry in enumerate(entries):
+            square = entry.function is POWER or entry.function is np.power
+            number = (
+                SQUARE if square else OF_TWO[entry.function] if entry.function in OF_TWO else OF_ONE[entry.function]
+            )
+            operands = [self._operand(argument) for argument in entry.arguments[: 1 if square else None]]
+            if entry.out not in self._slots:
+                if free:
+                    self._pieces[entry.out] = free.pop()
+                else:
+                    self._pieces[entry.out], count = count, count + 1
+            out = self._operand(entry.out)
+            first, second = operands[0], operands[-1]
+            code.append([number, 0, self._columns, 0, *out[:3], *first, *second])
+            done = {v for v in entry.inputs() if last[v] == place} | ({entry.out} - last.keys())
+            free += [self._pieces[v] for v in done if v in self._pieces]
+        self._room = count * self._block * self._columns
+        return np.array(code, np.int64).reshape(-1, FIELDS)
+
+    def _operand(self, argument: Any) -> tuple[int, int, int, int]:
+        """The array of an operand, where it begins, and how far its rows and columns are apart."""
+        if type(argument) is not Variable:
+            return NUMBERS, self._constants.setdefault(float(argument), len(self._constants)), 0, 0
+        if argument in self._pieces:
+            return BUFFER, self._pieces[argument] * self._block * self._columns, self._columns, 1
+        slot = self._slots[argument]
+        spread = _spread(self._kinds[argument].shape, self.shape)
+        steps = {"whole": (self._columns, 1), "one": (0, 0), "row": (0, 1), "column": (1, 0)}
+        return slot, 0, *steps[spread or "whole"]
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        from ..kernels import machine, threads
+
+        results = [np.empty(self.shape, F4) for _ in range(self._results)]
+        inputs = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
+        places = [array.__array_interface__["data"][0] for array in (self._numbers, *results, *inputs)]
+        threads.run(
+            machine.execute, -(-self._rows // self._block), self._code, np.array([0, *places]), self._block, self._rows,
+            scratch=((machine.SCRATCH, F4), (max(self._room, 1), F4)),
+            parallel=self._rows * self._columns > _PARALLEL,
+        )  # fmt: skip
+        return results
+
+    def __repr__(self) -> str:
+        return f"blocks of {len(self._code)} steps"

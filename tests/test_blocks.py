@@ -1,0 +1,120 @@
+"""Large elementwise steps, block by block: programs with them against the same programs without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tapegrad as tg
+from tapegrad.static import trace
+from tapegrad.static.blocks import blocked
+from tapegrad.static.passes import needed
+from tapegrad.static.replay import Replay
+
+
+def drawn(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def both(function: Any, *arrays: Any) -> tuple[list[Any], list[Any], list[str]]:
+    """What a program gives by itself and in blocks, and the names of the second one's entries."""
+    program = trace(function, *arrays)
+    other = needed(blocked(program))
+    return Replay(program)(list(arrays)), Replay(other)(list(arrays)), [entry.name for entry in other.entries]
+
+
+@pytest.mark.parametrize("shape", [(40000,), (250, 300), (3, 100, 151), (70000, 1), (4, 5, 20, 100)])
+def test_arithmetic_has_the_bits_of_numpy(shape):
+    x, y = drawn(*shape), drawn(*shape, seed=1)
+
+    def steps(x, y):
+        z = x * y + 2.0
+        return tg.maximum(z, x) / (tg.abs(y) + 1.0) - z, z * (z > 0)
+
+    expected, got, names = both(steps, x, y)
+    assert names == ["blocks", "part", "part"]
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_rows_columns_and_single_numbers_are_broadcast():
+    x, row, column, one = drawn(300, 200), drawn(200), drawn(300, 1), drawn(1)
+
+    def steps(x, row, column, one):
+        return tg.relu(x + row) * column - one, (row - x) / (column * column + 1.0) + x
+
+    expected, got, names = both(steps, x, row, column, one)
+    assert names.count("blocks") == 1
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_functions_are_close_and_a_run_goes_on_past_other_entries():
+    x, w = drawn(260, 260), drawn(260, 260, seed=1)
+
+    def steps(x, w):
+        y = tg.tanh(x * 2.0)
+        total = (x @ w).sum()
+        return tg.exp(-y) * tg.sigmoid(y) + x, total
+
+    expected, got, names = both(steps, x, w)
+    assert names.count("blocks") == 1
+    assert names.count("matmul") == 1
+    np.testing.assert_allclose(got[0], expected[0], rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(got[1], expected[1])
+
+
+OPS = [tg.add, tg.subtract, tg.multiply, tg.maximum, tg.minimum]
+
+
+@given(st.data())
+@settings(max_examples=25)
+def test_random_graphs(data):
+    shape = data.draw(st.sampled_from([(33000,), (190, 180), (9, 60, 70)]))
+    others = [(), shape[-1:], (*shape[:-1], 1)]
+    inputs = [drawn(*shape)] + [drawn(*data.draw(st.sampled_from([shape, *others])), seed=i) for i in range(1, 4)]
+    plan = [
+        (data.draw(st.sampled_from(OPS)), data.draw(st.integers(0, 3 + i)), data.draw(st.integers(0, 3 + i)))
+        for i in range(data.draw(st.integers(2, 12)))
+    ]
+
+    def steps(*arrays):
+        values = list(arrays)
+        for op, i, j in plan:
+            values.append(op(op(values[0], values[i]), values[j]))
+        return values[-1], values[len(values) // 2 + 1]
+
+    expected, got, names = both(steps, *inputs)
+    assert "blocks" in names
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_bits_do_not_depend_on_the_number_of_threads():
+    x = drawn(900, 333)
+    count = tg.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2, 5):
+            tg.set_num_threads(threads)
+            results.append(both(lambda x: tg.tanh(x * 3.0) + x, x)[1][0].tobytes())
+    finally:
+        tg.set_num_threads(count)
+    assert len(set(results)) == 1
+
+
+def test_what_is_small_or_not_float32_stays_as_it_is():
+    small, double = drawn(30), drawn(300, 300).astype(np.float64)
+    expected, got, names = both(lambda a, b: (a * 2.0 + a, b * 2.0 + b), small, double)
+    assert "blocks" not in names
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_step_is_left_to_numpy_unless_it_is_very_large():
+    assert both(lambda x: tg.relu(x), drawn(200, 200))[2] == ["relu"]
+    assert both(lambda x: tg.relu(x), drawn(1000, 1000))[2] == ["blocks", "part"]
