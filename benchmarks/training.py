@@ -1,4 +1,4 @@
-"""Training steps beside PyTorch's: forward, backward and the optimizer's step of three small networks and a bag of words.
+"""Training steps beside PyTorch's: forward, backward and the optimizer of three small networks and a bag of words.
 
 The networks are those of many courses: a multi-layer perceptron 784-300-10 on batches of 256, two convolutions and a
 dense layer of 1024 on batches of 64 images, a recurrent network of 8 units that adds binary numbers, and a bag of
