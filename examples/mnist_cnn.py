@@ -6,7 +6,8 @@ python examples/mnist_cnn.py                    (the digits that come with tapeg
 
 import sys
 
-from image_classifier import Plan, main
+from common import run
+from image_classifier import Plan, learn
 
 from tapegrad import nn
 
@@ -45,7 +46,15 @@ def small_network() -> nn.Module:
     )
 
 
+PLANS = {
+    "MNIST": Plan(network, epochs=2, batch=128, rate=0.002, goal=0.99),
+    "digits": Plan(small_network, epochs=20, batch=32, rate=0.003, goal=0.97),
+}
+
+
+def main(options):
+    return learn(options, PLANS)
+
+
 if __name__ == "__main__":
-    mnist = Plan(network, epochs=2, batch=128, rate=0.002, goal=0.99)
-    digits = Plan(small_network, epochs=20, batch=32, rate=0.003, goal=0.97)
-    sys.exit(main(__doc__, mnist, digits))
+    sys.exit(run(main, __doc__, data="MNIST's four idx.gz files"))

@@ -2,9 +2,9 @@
 
     python examples/sentiment.py --data FOLDER      (the folder of reviews.txt and labels.txt, packed or not)
 
-Three methods, each for two epochs: words counted (at least 0.80 of 5,000 test reviews told right), words present or
-not (0.86), and of these only words that are frequent and tell something (0.86). Then the best of several settings
-(0.88), which is chosen on reviews held back from the 20,000 to learn from: the test reviews choose nothing.
+Three methods, each for two epochs: words counted; words present or not (at least 0.86 of 5,000 test reviews told
+right); of these only words that are frequent and tell something (0.86 again, and much faster). Then the best of several
+settings (0.88), chosen on reviews held back from the 20,000 to learn from: the test reviews choose nothing.
 """
 
 import sys
@@ -34,12 +34,9 @@ def cross_entropy(logits, labels):
     return nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
 
 
-def momentum(parameters):
-    return optim.Momentum(parameters, 3e-3, 0.95)
-
-
-def slow_momentum(parameters):
-    return optim.Momentum(parameters, 5e-4, 0.95)
+def momentum(rate):
+    """What makes an optimizer of parameters: momentum of 0.95 with this learning rate."""
+    return lambda parameters: optim.Momentum(parameters, rate, 0.95)
 
 
 class Setting(NamedTuple):
@@ -50,16 +47,16 @@ class Setting(NamedTuple):
     polarity: float = 0.0  # and how large |log(positive / negative)| of that must be
     pairs: bool = False  # whether two words in a row are a word too
     loss: Any = squared_error
-    optimizer: Any = momentum
+    optimizer: Any = momentum(3e-3)
     epochs: int = 2
 
 
 METHODS = {
-    "1 counts": (Setting(unique=False, optimizer=slow_momentum), 0.80),  # the test accuracy that it must have
-    "2 presence": (Setting(), 0.86),
-    "3 telling words": (Setting(minimum=51, polarity=0.1), 0.86),
+    "1 counts": Setting(unique=False, optimizer=momentum(5e-4)),
+    "2 presence": Setting(),
+    "3 telling words": Setting(minimum=51, polarity=0.1, optimizer=momentum(1e-3)),
 }
-BEST = 0.88
+GOALS = {"2 presence": 0.86, "3 telling words": 0.86, "best": 0.88}  # test accuracies
 
 
 class Network(nn.Module):
@@ -80,6 +77,7 @@ class Material(NamedTuple):
     training: Reviews
     test: Reviews
     words: Vocabulary
+    seconds: float  # that this took
 
 
 class Result(NamedTuple):
@@ -93,9 +91,11 @@ class Result(NamedTuple):
 
 def read(training, test, pairs):
     """The material of reviews, in which two words in a row are a word too if `pairs` says so."""
+    started = time.perf_counter()
     if pairs:
         training, test = (Reviews(with_pairs(part.texts), part.labels) for part in (training, test))
-    return Material(training, test, Vocabulary.build(*training))
+    words = Vocabulary.build(*training)
+    return Material(training, test, words, time.perf_counter() - started)
 
 
 def learn(setting, material):
@@ -107,7 +107,8 @@ def learn(setting, material):
     trainer = Trainer(model, setting.optimizer(model.parameters()), setting.loss, metrics=metrics)
     training, test = ((words.bags(texts, setting.unique), labels) for texts, labels in material[:2])
     history = trainer.fit(training, setting.epochs, 250, validation=test, progress=False)
-    return Result(words, model, [row["validation accuracy"] for row in history], time.perf_counter() - started)
+    seconds = material.seconds + time.perf_counter() - started
+    return Result(words, model, [row["validation accuracy"] for row in history], seconds)
 
 
 def with_pairs(texts):
@@ -120,8 +121,7 @@ def main(options):
     training, test = datasets.reviews(options.data)
     print(f"{len(training.texts):,} reviews to learn from, {len(test.texts):,} to be tested on")
     material = read(training, test, pairs=False)
-    results = {name: learn(setting, material) for name, (setting, _) in METHODS.items()}
-    goals = {name: goal for name, (_, goal) in METHODS.items()} | {"best": BEST}
+    results = {name: learn(setting, material) for name, setting in METHODS.items()}
     best = choose(training)
     results["best"] = learn(best, read(training, test, best.pairs))
     rows = [
@@ -132,7 +132,7 @@ def main(options):
     neighbours = {name: similar(results[name], WORD) for name in ("2 presence", "3 telling words")}
     table(f'Most similar to "{WORD}"', list(neighbours), list(zip(*neighbours.values(), strict=True)))
     draw(options.plot, (9, 5.5), lambda figure: paint(figure, results["2 presence"]))
-    good = [reached(f"{name}:", results[name].accuracies[-1], at_least=goals[name]) for name in results]
+    good = [reached(f"{name}:", results[name].accuracies[-1], at_least=goal) for name, goal in GOALS.items()]
     return all(good)
 
 

@@ -9,7 +9,8 @@ Source: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep conv
 
 import sys
 
-from image_classifier import Plan, main
+from common import run
+from image_classifier import Plan, learn
 
 from tapegrad import nn
 
@@ -50,7 +51,15 @@ def small_network() -> nn.Module:
     )
 
 
+PLANS = {
+    "MNIST": Plan(network, epochs=2, batch=64, rate=0.001, goal=0.985),
+    "digits": Plan(small_network, epochs=20, batch=32, rate=0.002, goal=0.96),
+}
+
+
+def main(options):
+    return learn(options, PLANS)
+
+
 if __name__ == "__main__":
-    mnist = Plan(network, epochs=2, batch=64, rate=0.001, goal=0.985)
-    digits = Plan(small_network, epochs=20, batch=32, rate=0.002, goal=0.96)
-    sys.exit(main(__doc__, mnist, digits))
+    sys.exit(run(main, __doc__, data="MNIST's four idx.gz files"))
