@@ -9,23 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from op_table import OTHERS, ROWS, Row, Sample, is_array
+from static_runs import bits
 
 import tapegrad as tg
 from tapegrad import Tensor
 from tapegrad._pytree import flatten
 
 EVERY = [*ROWS, *OTHERS]
-
-
-def bits(ours: Any, theirs: Any) -> None:
-    """Results with the same leaves, of the same kinds, in every bit."""
-    ours, theirs = flatten(ours)[0], flatten(theirs)[0]
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
-        assert isinstance(a, Tensor) == isinstance(b, Tensor)
-        a, b = (np.asarray(x._array if isinstance(x, Tensor) else x) for x in (a, b))
-        assert (a.dtype, a.shape) == (b.dtype, b.shape)
-        assert a.tobytes() == b.tobytes(), f"{a} is not {b}"
 
 
 def given(row: Row, sample: Sample) -> Sample:

@@ -59,6 +59,12 @@ def _dict_like(like: dict[Any, Any] | None, keys: list[Any], new: list[Any]) -> 
     return made
 
 
+def contents(tree: Any) -> dict[Any, Any] | None:
+    """What a container holds, by key or place; None for a leaf. None itself is a container of nothing."""
+    opened = _open(tree)
+    return None if opened is None else opened[0]
+
+
 def leaves_like(tree: Any, like: Any, what: str) -> list[Any]:
     """The leaves of `tree` in the order of those of `like`, whatever the order of its dicts.
 

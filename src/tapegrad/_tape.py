@@ -80,6 +80,10 @@ class Watch:
         """Run the hooks, which may replace the gradient, and add it to the waiting Tensor's `.grad`."""
         if self.hooks and isinstance(gradient, Rows):
             gradient = gradient.dense()
+        if mode.tracer is not None and not isinstance(gradient, Tensor):
+            mode.tracer.constant(gradient)
+            gradient = wrap(gradient)
+            mode.tracer.made(gradient)
         for hook in tuple(self.hooks):
             replaced = hook(gradient if isinstance(gradient, Tensor) else wrap(gradient))
             if replaced is not None:
@@ -260,8 +264,8 @@ class Tracer(Observer):
     def gradient(self, tensor: TensorMethods, cleared: bool) -> None:
         """The gradient of `tensor` is about to be looked at, or replaced."""
 
-    def drawn(self, draw: Callable[[], Tensor], tensor: Tensor) -> None:
-        """`draw`, which may be called again, drew random numbers for `tensor`."""
+    def drawn(self, draw: Callable[[], Any], tensor: Tensor) -> None:
+        """`draw`, which may be called again and gives an array, drew random numbers for `tensor`."""
 
     def moves(self, optimizer: Any) -> None:
         """An optimizer is about to step, which changes its `state`."""
@@ -269,11 +273,17 @@ class Tracer(Observer):
     def moved(self, move: Callable[[Any, Any], Any], parameter: Tensor, gradient: Any, new: Tensor) -> None:
         """An optimizer made a new value of a parameter and its gradient; `move` may be called again."""
 
+    def constant(self, array: Any) -> None:
+        """A Tensor is about to be made of an array that is no Tensor's."""
+
     def refuses(self, what: str, remedy: str) -> None:
         """`what` is about to happen, and would not happen again in a replay."""
 
-    def made(self, tensor: Tensor) -> None:
-        """`tensor` was asked for as a Tensor, and would be one where the function runs by itself."""
+    def meets(self, tensor: Tensor) -> None:
+        """Another Tensor is about to be made of the array of `tensor`."""
+
+    def made(self, tensor: Tensor, like: Tensor | None = None) -> None:
+        """`tensor` would be a Tensor, and not an array, where the function runs by itself; or if `like` would be."""
 
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
         """What runs depends on the `answer`, such as whether a layer is in training."""
@@ -420,9 +430,9 @@ def propagate(
                         continue
                     if op.accumulate is not None and parent in owned:
                         if observed:
-                            _observed_accumulate(entry, index, g, have)
+                            gradients[parent] = _observed_accumulate(entry, index, g, have)
                         else:
-                            op.accumulate(have, g, params)
+                            gradients[parent] = op.accumulate(have, g, params)
                         continue
                 if observed:
                     d = _observed_rule(entry, index, g, saved)
@@ -437,11 +447,12 @@ def propagate(
                     d = _fit(op, d, parent)
                 if have is None:
                     gradients[parent] = d
-                elif parent in owned:
+                elif parent in owned and not traced:
                     add(have, d, have)
                 else:
                     have = gradients[parent] = have + d
-                    if not create and type(have) is ndarray:  # NumPy's scalars, and Rows, cannot be added to in place
+                    # NumPy's scalars, and Rows, cannot be added to in place.
+                    if not create and type(have._array if traced else have) is ndarray:
                         owned.add(parent)
             if release:
                 entry.saved = None
@@ -466,12 +477,22 @@ def _recordable(entry: Entry, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     """The saved arrays as Tensors at the entries that they came from."""
     out, *arguments = saved
     return (
-        None if out is None else wrap(np.asarray(out), entry),
+        None if out is None else wrap(_array(out), entry),
         *[
-            value if value is None or parent is None else wrap(np.asarray(value), parent)
+            value if value is None or parent is None else wrap(_array(value), parent)
             for value, parent in zip(arguments, entry.parents, strict=True)
         ],
     )
+
+
+def _array(value: Any) -> Any:
+    """A saved value, which may be a Python number, as what a Tensor holds."""
+    if isinstance(value, ndarray | np.generic):
+        return value
+    array = np.asarray(value)
+    if mode.tracer is not None:
+        mode.tracer.constant(array)
+    return array
 
 
 def _fit(op: Op, gradient: Any, parent: Entry) -> Any:
@@ -517,11 +538,11 @@ def _observed_rule(entry: Entry, index: int, g: Any, saved: tuple[Any, ...]) -> 
     return observe(run, lambda observer, d, seconds: observer.differentiated(entry, index, g, d, seconds))
 
 
-def _observed_accumulate(entry: Entry, index: int, g: Any, have: Any) -> None:
+def _observed_accumulate(entry: Entry, index: int, g: Any, have: Any) -> Any:
     """Add `g` to the gradient that the parent has already, with the observers told."""
     assert entry.op is not None and entry.op.accumulate is not None
     accumulate = entry.op.accumulate
-    observe(
+    return observe(
         lambda: accumulate(have, g, entry.params),
         lambda observer, _, seconds: observer.differentiated(entry, index, g, g, seconds),
     )
@@ -568,4 +589,7 @@ def cotangent(root: Entry, gradient: Any, create: bool) -> Any:
         gradient = gradient if gradient.dtype == root.dtype else gradient.astype(root.dtype)
         return gradient if create or mode.tracer is not None else gradient._array
     gradient = np.array(gradient, root.dtype)  # a copy: the caller may go on writing into theirs
-    return wrap(gradient) if create or mode.tracer is not None else gradient
+    if mode.tracer is not None:
+        mode.tracer.constant(gradient)
+        return wrap(gradient)
+    return wrap(gradient) if create else gradient

@@ -59,7 +59,7 @@ class Op:
     rules: tuple[tuple[Callable[..., Any], int] | None, ...]
     needs: tuple[frozenset[int], ...]  # which places of `saved` each rule asks for
     broadcasts: bool
-    accumulate: Callable[[Any, Any, Any], None] | None
+    accumulate: Callable[[Any, Any, Any], Any] | None
 
     def __init__(self, name: str, function: Callable[..., Any], broadcasts: bool) -> None:
         self.name = name

@@ -75,6 +75,7 @@ class Generator:
             self._numbers = np.random.Generator(bits)
 
     def __enter__(self) -> Generator:
+        _not_traced("with Generator", "enter it around the call of the compiled function")
         _thread.generators.append(self)
         return self
 
@@ -113,18 +114,18 @@ def _of_process() -> Generator:
 def seed(seed: int) -> None:
     """Start the current stream anew: what is drawn from here on depends on `seed` (at least 0) alone."""
     _not_traced("tapegrad.random.seed")
-    current().set_state(dict(np.random.PCG64(seed).state))
+    _current().set_state(dict(np.random.PCG64(seed).state))
 
 
 def get_state() -> dict[str, Any]:
     """Where the current stream stands, as strings and numbers that JSON can hold."""
-    return current().get_state()
+    return _current().get_state()
 
 
 def set_state(state: dict[str, Any]) -> None:
     """Go on from where `get_state` was called. Raises ValueError for anything that it did not give."""
     _not_traced("tapegrad.random.set_state")
-    current().set_state(state)
+    _current().set_state(state)
 
 
 def _told(draw: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -136,20 +137,24 @@ def _told(draw: Callable[_P, _T]) -> Callable[_P, _T]:
         if mode.tracer is None:
             return result
         tensor = result if isinstance(result, Tensor) else wrap(result)
-        mode.tracer.drawn(functools.partial(draw, *arguments, **keywords), tensor)
+        mode.tracer.drawn(lambda: _array(draw(*arguments, **keywords)), tensor)
         return cast("_T", tensor)
 
     return drawn
 
 
-def current() -> Generator:
+def _array(drawn: Any) -> Any:
+    return drawn._array if isinstance(drawn, Tensor) else drawn
+
+
+def _current() -> Generator:
     """The stream that this thread draws from."""
     return _thread.generators[-1] if _thread.generators else _of_process()
 
 
-def _not_traced(what: str) -> None:
+def _not_traced(what: str, remedy: str = "a replay goes on in the stream; call it before the function") -> None:
     if mode.tracer is not None:
-        mode.tracer.refuses(what, "a replay goes on in the stream; call it before the compiled function")
+        mode.tracer.refuses(what, remedy)
 
 
 @_told
@@ -158,7 +163,7 @@ def uniform(
 ) -> Tensor:
     """Draw from `low` (included) up to `high`, every value as likely, in the default dtype or `dtype`."""
     kind, drawn = _kinds(dtype)
-    generator = current()
+    generator = _current()
     with generator._lock:
         array = generator._numbers.random(shape, drawn)
     if (low, high) != (0.0, 1.0):
@@ -172,7 +177,7 @@ def normal(
 ) -> Tensor:
     """Draw from the normal distribution, in the default dtype or `dtype`."""
     kind, drawn = _kinds(dtype)
-    generator = current()
+    generator = _current()
     with generator._lock:
         array = generator._numbers.standard_normal(shape, drawn)
     return wrap((array * float(std) + float(mean)).astype(kind, copy=False))
@@ -184,7 +189,7 @@ def truncated_normal(
 ) -> Tensor:
     """Draw from the normal distribution, drawing again what lies more than 2 `std` from `mean`, as TensorFlow does."""
     kind, drawn = _kinds(dtype)
-    generator = current()
+    generator = _current()
     with generator._lock:
         array = generator._numbers.standard_normal(shape, drawn)
         while count := np.count_nonzero(outside := np.abs(array) > 2):
@@ -198,7 +203,7 @@ def bernoulli(shape: int | tuple[int, ...] = (), probability: float = 0.5, dtype
     kind, drawn = _kinds(dtype)
     if not 0 <= probability <= 1:
         raise ValueError(f"bernoulli: a probability lies between 0 and 1, got {probability}")
-    generator = current()
+    generator = _current()
     with generator._lock:
         array = generator._numbers.random(shape, drawn)
     return wrap(np.asarray(array < probability).astype(kind))
@@ -207,7 +212,7 @@ def bernoulli(shape: int | tuple[int, ...] = (), probability: float = 0.5, dtype
 @_told
 def integers(low: int, high: int, shape: int | tuple[int, ...] = ()) -> NDArray[np.int64]:
     """Draw integers from `low` (included) up to `high` (excluded), every one as likely, as an array."""
-    generator = current()
+    generator = _current()
     with generator._lock:
         return np.asarray(generator._numbers.integers(low, high, shape))
 
@@ -215,7 +220,7 @@ def integers(low: int, high: int, shape: int | tuple[int, ...] = ()) -> NDArray[
 @_told
 def permutation(count: int) -> NDArray[np.int64]:
     """Draw an order of `0 ... count - 1`, every one as likely, as an array: `x[permutation(len(x))]` shuffles."""
-    generator = current()
+    generator = _current()
     with generator._lock:
         return generator._numbers.permutation(count)
 

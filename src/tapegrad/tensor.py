@@ -174,10 +174,15 @@ class TensorMethods:
                 "t[key] = value: t was recorded, and its gradient would no longer be that of its value; "
                 "assign to t.detach() or use tapegrad.index_update"
             )
-        self._read("t[key] = value")
+        for part in (self, value, *(key if isinstance(key, tuple) else (key,))):
+            if isinstance(part, Tensor):
+                part._read("t[key] = value")
         array = np.array(self._array, copy=True)
         array[indexing.plain_key(key)] = value._array if isinstance(value, Tensor) else value
         self._array = array
+        if mode.tracer is not None:
+            mode.tracer.constant(array)
+            mode.tracer.made(self)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self._array)
@@ -289,6 +294,8 @@ class TensorMethods:
 
     def detach(self) -> Tensor:
         """The same value, as a tensor that nothing was recorded for."""
+        if mode.tracer is not None:
+            mode.tracer.meets(self)  # type: ignore[arg-type]
         return wrap(self._array)
 
     def nonzero(self) -> tuple[np.ndarray[Any, Any], ...]:
@@ -358,7 +365,7 @@ class TensorMethods:
             if np.shape(value) != self.shape:
                 raise ShapeError(f"grad: expected the tensor's shape {self.shape}, got {np.shape(value)}")
             if not isinstance(value, Tensor):
-                value = wrap(np.array(value, self.dtype))
+                value = _made(np.array(value, self.dtype))
             elif value.dtype != self.dtype:
                 value = shaping.astype(value, self.dtype)
         if mode.tracer is not None:
@@ -431,7 +438,7 @@ class TensorMethods:
         if isinstance(value, Tensor) and value._entry is not None and mode.recording:
             raise LostGradientError("assign_: the value was recorded, and its gradient would be lost; pass v.detach()")
         if not isinstance(value, Tensor):
-            value = wrap(np.array(value, self.dtype))
+            value = _made(np.array(value, self.dtype))
         if value.shape != self.shape:
             raise ShapeError(f"assign_: expected shape {self.shape}, got {value.shape}")
         if value.dtype != self.dtype:
@@ -521,7 +528,7 @@ def asarray(data: Any, dtype: DTypeLike | None = None) -> Tensor:
         if mode.tracer is not None:
             mode.tracer.made(data)
         return data if dtype is None or data.dtype == dtype else shaping.astype(data, dtype)
-    return wrap(_converted(data, dtype, copy=None))
+    return _made(_converted(data, dtype, copy=None))
 
 
 def _converted(data: Any, dtype: DTypeLike | None, copy: bool | None) -> Any:
@@ -535,8 +542,11 @@ def _converted(data: Any, dtype: DTypeLike | None, copy: bool | None) -> Any:
     return array
 
 
-def _made(array: Any, requires_grad: bool) -> Tensor:
+def _made(array: Any, requires_grad: bool = False) -> Tensor:
     made = wrap(array)
+    if mode.tracer is not None:
+        mode.tracer.constant(array)
+        mode.tracer.made(made)
     if requires_grad:
         made._entry = leaf(made)
     return made
@@ -560,14 +570,14 @@ def full(size: int | Sequence[int], value: Any, dtype: DTypeLike | None = None, 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None) -> Tensor:
     """The numbers from `start` (0 when only one is given) up to, not including, `stop`, in steps of `step`."""
     first, last = (0, start) if stop is None else (start, stop)
-    return wrap(np.arange(first, last, step, dtype=dtype or get_default_dtype()))
+    return _made(np.arange(first, last, step, dtype=dtype or get_default_dtype()))
 
 
 def linspace(start: float, stop: float, count: int, dtype: DTypeLike | None = None) -> Tensor:
     """`count` numbers at equal distances from `start` to `stop`, both included."""
-    return wrap(np.linspace(start, stop, count, dtype=dtype or get_default_dtype()))
+    return _made(np.linspace(start, stop, count, dtype=dtype or get_default_dtype()))
 
 
 def eye(rows: int, columns: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
     """The matrix with ones on its diagonal and zeros elsewhere."""
-    return wrap(np.eye(rows, columns, dtype=dtype or get_default_dtype()))
+    return _made(np.eye(rows, columns, dtype=dtype or get_default_dtype()))

@@ -39,6 +39,8 @@ def _at_own_entry(name: str, leaf: Any) -> Tensor:
             f"{name}: expected floating-point numbers or arrays to differentiate by, got {dtype} "
             f"({type(leaf).__name__}); write 2.0 for 2, or convert with astype"
         )
+    if mode.tracer is not None and not number:
+        mode.tracer.meets(leaf) if isinstance(leaf, Tensor) else mode.tracer.constant(value)
     outer = leaf._entry if isinstance(leaf, Tensor) and mode.recording else None
     entry = Entry()
     entry.op = _identity.op
@@ -119,6 +121,8 @@ class _Linearized:
                 return Number(g.item(), g._entry)
             return 0.0 if g is None else float(g)
         if isinstance(g, Tensor):
+            if mode.tracer is not None:
+                mode.tracer.made(g, like=x)
             return g
         # A copy, since rules may hand one array, or a view of it, to several arguments; the caller owns this one.
         g = np.zeros(x.shape, x.dtype) if g is None else np.array(g)

@@ -135,10 +135,8 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
             raise lost("np.full_like", "has no gradient rule here (tapegrad.broadcast_to has)")
     elif function not in PLAIN and _any_recorded(args, kwargs):
         raise lost(f"np.{_path(function)}", "has no gradient rule here")
-    if mode.tracer is not None and function not in _OF_SHAPES:
-        for value in _leaves((args, kwargs)):
-            if isinstance(value, Tensor):
-                mode.tracer.reads(value, f"np.{_path(function)}")
+    if function not in _OF_SHAPES:
+        _not_traced(f"np.{_path(function)}", args, kwargs)
     return function(*_plain(args), **_plain(kwargs))
 
 
@@ -165,7 +163,16 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         raise lost(name, f"takes no {', '.join(f'{keyword}=' for keyword in kwargs)} here")
     if recorded:
         raise lost(name, "has no gradient rule here")
+    _not_traced(name, inputs, kwargs)
     return getattr(ufunc, method)(*_plain(inputs), **_plain(kwargs))
+
+
+def _not_traced(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Let a tracer know that NumPy is about to read Tensors, for a result that it will not hear of."""
+    if mode.tracer is not None:
+        for value in _leaves((args, kwargs)):
+            if isinstance(value, Tensor):
+                mode.tracer.reads(value, name)
 
 
 def _refuse_writing(name: str, target: Any, recorded: bool) -> None:

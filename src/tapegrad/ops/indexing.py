@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._tape import Tensor
+from .._tape import Tensor, mode
 from ..errors import DTypeError
 from ..primitive import constant, primitive
 from ._numpy import speaks_for
@@ -31,6 +31,8 @@ def plain_key(key: Any) -> Any:
             raise DTypeError(
                 f"index: expected integers or booleans, got a tensor of {key._array.dtype}; use astype(int)"
             )
+        if mode.tracer is not None:
+            mode.tracer.meets(key)
         return key._array
     return key
 
@@ -69,8 +71,17 @@ getitem_op = primitive(
 )
 _scatter = primitive(_scatter_raw, lambda g, key: getitem_op(g, key=key), name="scatter")
 
+
 # A second slice of one array adds into the first one's gradient, instead of making another array of zeros.
-getitem_op.op.accumulate = lambda have, g, params: _add_at(have, params["key"], g)
+# While a program is traced the gradient is a Tensor, and the same is another one.
+def _accumulate(have: Any, g: Any, params: dict[str, Any]) -> Any:
+    if isinstance(have, Tensor):
+        return _index_add(have, g, key=params["key"])
+    _add_at(have, params["key"], g)
+    return have
+
+
+getitem_op.op.accumulate = _accumulate
 
 
 def getitem(x: Any, key: Any) -> Any:

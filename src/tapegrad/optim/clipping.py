@@ -28,7 +28,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     _positive("clip_grad_norm", "max_norm", max_norm)
     having = [p for p in _each(parameters) if p._grad is not None]
     if mode.tracer is not None:
-        norm: Any = sqrt(sum((_squares_of(_values(p._grad)) for p in having), wrap(np.float64(0))))
+        norm: Any = sqrt(sum((_squares_of(_values(p._grad)) for p in having), np.float64(0)))
         factor = _factor(norm, max_norm=max_norm)
         for parameter in having:
             _change(parameter, lambda g: g * factor.astype(g.dtype))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._rows import Rows
-from .._tape import wrap
+from .._tape import mode, wrap
 from ..errors import DTypeError, ShapeError
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer, Setting, State, number
@@ -68,6 +68,8 @@ class LBFGS(Optimizer):
 
     def step(self, closure: Callable[[], Any]) -> float:
         """Move the parameters down; gives the loss that `closure` had before."""
+        if mode.tracer is not None:
+            mode.tracer.refuses("LBFGS.step", "how often it calls the closure depends on losses; compile the closure")
         x = self._flat([p._array for p in self.parameters])
         before = loss = number(closure())
         gradient = self._gradient()

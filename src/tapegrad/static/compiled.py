@@ -16,16 +16,19 @@ there. From the third on it is replayed.
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._pytree import flatten
+from .._dtype import get_default_dtype
+from .._pytree import contents, flatten
 from .._tape import Tensor, mode, wrap
 from ..errors import LostGradientError, TraceError
 from .passes import optimized
-from .program import Program, Variable
+from .program import Constant, Entry, Program, Value, Variable
 from .replay import Replay, values
 from .tracer import Snapshot, Trace, tracing
 
@@ -43,7 +46,7 @@ class Compiled:
         self._function = function
         self._fuse = fuse
         self._runs: list[_Run] = []  # the one used last is the last
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # held while tracing; the function may call others
 
     @property
     def programs(self) -> list[Program]:
@@ -53,22 +56,40 @@ class Compiled:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if mode.tracer is not None:  # a part of what is being traced
             return self._function(*arguments, **keywords)
-        leaves, rebuild = flatten((arguments, keywords))
-        key = tuple(map(_kind, leaves))
-        for place in range(len(self._runs) - 1, -1, -1):
-            run = self._runs[place]
+        kinds: list[Any] = [mode.recording, get_default_dtype()]
+        arrays: list[Any] = []
+        _describe((arguments, keywords), kinds, arrays)
+        key = tuple(kinds)
+        runs = self._runs
+        for run in reversed(runs):
             if run.key == key and run.holds():
-                if place < len(self._runs) - 1:
-                    with self._lock:
-                        self._runs.remove(run)
-                        self._runs.append(run)
-                return run([_array(leaf) for leaf in leaves if _varies(leaf)], leaves, rebuild)
-        run = _Run(self._function, key, self._fuse)
-        result = run.trace(leaves, rebuild)
+                if run is not runs[-1]:
+                    self._keep(run)
+                if run.checked:
+                    return run.replayed(arrays)
+                with self._lock:
+                    return run.replayed(arrays) if run.checked else run.check(arrays, arguments, keywords)
         with self._lock:
-            self._runs.append(run)
-            del self._runs[:-_MOST]
+            run = _Run(self._function, key, self._fuse)
+            result = run.trace(arguments, keywords)
+        self._keep(run)
         return result
+
+    def _keep(self, run: _Run) -> None:
+        """Let a program be the one that was used last."""
+        with self._lock:
+            runs = [*(other for other in self._runs if other is not run), run]
+            self._runs = runs[-_MOST:]  # another list, since other threads may be reading the old one
+        if len(runs) > _MOST:
+            warnings.warn(
+                f"compile: {self!r} has been traced for more than {_MOST} kinds of arguments, and the programs used "
+                "longest ago are forgotten. Numbers in Python are fixed in a program: pass what changes as arrays, "
+                "such as np.float32(0.1)",
+                stacklevel=3,
+            )
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self._function, '__qualname__', self._function)}>"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -93,10 +114,12 @@ def compile(function: Callable[..., Any] | None = None, *, fuse: bool = True) ->
 
 def trace(function: Callable[..., Any], *examples: Any) -> Program:
     """The program of a function of such arguments: it runs once, and all state is put back."""
-    leaves, rebuild = flatten((examples, {}))
+    if mode.tracer is not None:
+        raise TraceError("trace: a program is being traced already, and a program is not a part of another")
+    _describe((examples, {}), [], [])
     run = _Run(function, (), fuse=False)
     try:
-        run.trace(leaves, rebuild)
+        run.trace(examples, {})
     finally:
         run.traced.snapshot.restore()
     return run.whole
@@ -107,102 +130,148 @@ class _Run:
 
     def __init__(self, function: Callable[..., Any], key: tuple[Any, ...], fuse: bool) -> None:
         self.key = key
+        self.checked = False
         self._function = function
         self._fuse = fuse
-        self._checked = False
 
     def holds(self) -> bool:
         """Whether everything is as it was that the program depends on."""
         return all(ask() == answer for ask, answer in self._guards)
 
-    def trace(self, leaves: Sequence[Any], rebuild: Callable[[Sequence[Any]], Any]) -> Any:
+    def trace(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
         """Run the function, and write its program down."""
-        result = self._written(leaves, rebuild)
+        result = self._written(arguments, keywords)
         self._guards = self.traced.guards
         self.program = optimized(self.whole, self._fuse)
         self._replay = Replay(self.program)
+        self._copied = _not_of_this_call(self.program)
         return result
 
-    def _written(self, leaves: Sequence[Any], rebuild: Callable[[Sequence[Any]], Any]) -> Any:
+    def _written(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
         self.traced = written = Trace()
-        given, arguments = [], []
-        for leaf in leaves:
+        leaves, rebuild = flatten((arguments, keywords))
+        given: list[Variable] = []
+        for place, leaf in enumerate(leaves):
             if _varies(leaf):
                 # An object of its own: one array may be given twice, or be state, too.
-                array = np.asarray(_array(leaf)).view()
+                array = np.asarray(leaf._array if isinstance(leaf, Tensor) else leaf).view()
                 given.append(written.argument(array, isinstance(leaf, Tensor)))
-                leaf = wrap(array)
-            arguments.append(leaf)
-        positional, keywords = rebuild(arguments)
+                leaves[place] = wrap(array)
+        positional, named = rebuild(leaves)
+        del leaves
         with tracing(written):
-            result = self._function(*positional, **keywords)
-        outputs, self._rebuild = flatten(result)
+            outputs, self._rebuild = flatten(self._function(*positional, **named))
         refs = [written.result(output) for output in outputs]
+        del outputs, positional, named  # which Tensors are still held is asked next
         self._tensors = [ref in written.tensors for ref in refs]
         self._places = [place for place, ref in enumerate(refs) if type(ref) is Variable]
         self._fixed = [None if type(ref) is Variable else ref for ref in refs]
         self.whole = written.program(given, [refs[place] for place in self._places])
-        return self._given([written.arrays[refs[place].number] for place in self._places])
+        return self._given([written.arrays[refs[place].number] for place in self._places], ())
 
-    def __call__(self, arrays: list[Any], leaves: Sequence[Any], rebuild: Callable[[Sequence[Any]], Any]) -> Any:
-        if self._checked:
-            return self._given(self._replay(arrays))
-        result = self._check(arrays, leaves, rebuild)
-        self._checked = True
-        del self.whole, self.traced
-        return result
+    def replayed(self, arrays: list[Any]) -> Any:
+        """The result of a replay."""
+        return self._given(self._replay(arrays), self._copied)
 
-    def _given(self, arrays: Sequence[Any]) -> Any:
+    def _given(self, arrays: Sequence[Any], copied: Sequence[int]) -> Any:
         """The result, made of its arrays: Tensors where the function itself gives Tensors."""
         outputs = list(self._fixed)
         for place, array in zip(self._places, arrays, strict=True):
             outputs[place] = wrap(array) if self._tensors[place] else array
+        for number in copied:  # into an array, the caller may write
+            place = self._places[number]
+            if not self._tensors[place]:
+                outputs[place] = np.array(outputs[place])
         return self._rebuild(outputs)
 
-    def _check(self, arrays: list[Any], leaves: Sequence[Any], rebuild: Callable[[Sequence[Any]], Any]) -> Any:
+    def check(self, arrays: list[Any], arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
         """Replay, go back, run the function, and raise TraceError where they differ."""
-        program = self.whole
+        program, first = self.whole, self.traced
         before = Snapshot()
         for cell in [*program.state.values(), *(cell for cell, _ in program.writes)]:
             before.take(cell)
-        for optimizer in self.traced.snapshot.optimizers():
+        for optimizer in first.snapshot.optimizers():
             before.take_state(optimizer)
-        _, replayed = values(program, arrays)
-        before.restore()
-        result = self._written(leaves, rebuild)
-        _compare(program, replayed, self.whole, self.traced)
+        try:
+            _, replayed = values(program, arrays)
+        except Exception:  # the function itself tells better what is wrong
+            replayed = {}
+        finally:
+            before.restore()
+        try:
+            result = self._written(arguments, keywords)
+            _compare(program, first, replayed, self.whole, self.traced)
+        except BaseException:
+            self.whole, self.traced = program, first
+            raise
+        self.checked = True
+        del self.whole, self.traced
         return result
 
 
-def _compare(program: Program, replayed: dict[Variable, Any], again: Program, traced: Trace) -> None:
+def _not_of_this_call(program: Program) -> list[int]:
+    """The places of results that are not arrays made in the call for this place alone."""
+    made = {entry.out for entry in program.entries}
+    seen: set[Any] = set()
+    places = []
+    for place, variable in enumerate(program.results):
+        if variable not in made or variable in seen:
+            places.append(place)
+        seen.add(variable)
+    return places
+
+
+def _compare(program: Program, first: Trace, replayed: dict[Variable, Any], again: Program, traced: Trace) -> None:
     """Raise TraceError unless the function did at its second call what its program says, with the same values."""
     here = "compile: at the second call"
+    for one, other in itertools.zip_longest(program.entries, again.entries):
+        if one is None or other is None:
+            raise TraceError(
+                f"{here}, the function ran {len(again.entries)} ops, where its program has {len(program.entries)}. A "
+                "loop or a choice in Python is frozen in a program: make it depend on an argument that is a Python "
+                "value"
+            )
+        if one.name != other.name or one.out != other.out or not _alike(one, other):
+            raise TraceError(
+                f"{here}, the function did something else: {other.name} at {other.line} in the place of {one.name} at "
+                f"{one.line}. A choice in Python is frozen in a program: make it by an argument that is a Python "
+                "value, by tapegrad.where or by tapegrad.cond"
+            )
     for variable, constant in program.values.items():
         other = again.values.get(variable)
-        if other is None or not _same(constant.array, other.array):
+        if other is None or first.digests[variable] != traced.digests[variable] or not _like(constant, other):
             raise TraceError(
                 f"{here}, a constant of the program is not what it was: {constant!r}. It was made outside of "
                 "tapegrad's ops, and is frozen in the program. Pass it as an argument, keep it in a Tensor that the "
                 "function reads and assigns, draw it by tapegrad.random, or compute it with tapegrad's functions"
             )
-    for first, second in zip(program.entries, again.entries, strict=False):
-        if (first.name, first.arguments, first.out) != (second.name, second.arguments, second.out):
+    for variable, cell in program.state.items():
+        other = again.state.get(variable)
+        if isinstance(cell, Value) and not (isinstance(other, Value) and other.tensor is cell.tensor):
             raise TraceError(
-                f"{here}, the function did something else: {second.name} at {second.line} in the place of "
-                f"{first.name} at {first.line}. A choice in Python is frozen in a program: make it by an argument that "
-                "is a Python value, by tapegrad.where or by tapegrad.cond"
+                f"{here}, the function read another Tensor of shape {cell.tensor.shape} than before at "
+                f"{first.lines[variable]}. A program keeps to one Tensor: give it its new value by assign_, or pass "
+                "the Tensor as an argument"
             )
-        if not _same(replayed[first.out], traced.arrays[second.out.number]):
+    for one in program.entries:
+        if not _same(replayed.get(one.out), traced.arrays[one.out.number]):
             raise TraceError(
-                f"{here}, replaying {first.name} at {first.line} gave other values than the function itself. "
-                "Something that it uses is frozen in the program; make it an argument, state in a Tensor, or a draw of "
+                f"{here}, replaying {one.name} at {one.line} gave other values than the function itself. Something "
+                "that it uses is frozen in the program; make it an argument, state in a Tensor, or a draw of "
                 "tapegrad.random"
             )
-    if len(program.entries) != len(again.entries):
-        raise TraceError(
-            f"{here}, the function ran {len(again.entries)} ops, where its program has {len(program.entries)}. A loop "
-            "or a choice in Python is frozen in a program: make it depend on an argument that is a Python value"
-        )
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    """Whether two entries have the same arguments and parameters, as far as these can be compared."""
+    try:
+        return one.arguments == other.arguments and (one.effect or bool(one.params == other.params))
+    except ValueError:
+        return False
+
+
+def _like(one: Constant, other: Constant) -> bool:
+    return np.shape(one.array) == np.shape(other.array) and np.asarray(one.array).dtype == np.asarray(other.array).dtype
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -216,29 +285,37 @@ def _varies(leaf: Any) -> bool:
     return isinstance(leaf, np.ndarray | np.generic) or (isinstance(leaf, Tensor) and not leaf.requires_grad)
 
 
-def _array(leaf: Any) -> Any:
-    return leaf._array if isinstance(leaf, Tensor) else leaf
-
-
-def _kind(leaf: Any) -> Any:
-    """What makes a program for one argument fit another one."""
-    if _varies(leaf):
-        return isinstance(leaf, Tensor), leaf.shape, leaf.dtype
-    if isinstance(leaf, Tensor):
-        if not leaf.is_leaf and mode.recording:
+def _describe(tree: Any, kinds: list[Any], arrays: list[Any]) -> None:
+    """Add to `kinds` what makes a program for some arguments fit others, and to `arrays` what may differ."""
+    if isinstance(tree, Tensor):
+        if tree._entry is None:
+            kinds.append((Tensor, tree._array.shape, tree._array.dtype))
+            arrays.append(tree._array)
+            return
+        if not tree.is_leaf and mode.recording:
             raise LostGradientError(
                 "compile: an argument was recorded, and no gradient flows through a program; compile the whole step, "
                 "with its backward pass, or pass t.detach()"
             )
-        return _Same(leaf)
-    try:
-        hash(leaf)
-    except TypeError:
-        raise TypeError(
-            f"compile: expected arrays, Tensors, numbers and strings as arguments, got {type(leaf).__name__}, which "
-            "cannot be told from another one"
-        ) from None
-    return type(leaf), leaf
+        kinds.append(_Same(tree))
+    elif isinstance(tree, np.ndarray | np.generic):
+        kinds.append((np.ndarray, tree.shape, tree.dtype))
+        arrays.append(tree)
+    elif (opened := contents(tree)) is not None:
+        kinds.append((type(tree), tuple(opened)))
+        for item in opened.values():
+            _describe(item, kinds, arrays)
+    elif isinstance(tree, float):
+        kinds.append((type(tree), repr(tree)))  # where -0.0 is not 0.0, and a NaN is itself
+    else:
+        try:
+            hash(tree)
+        except TypeError:
+            raise TypeError(
+                f"compile: expected arrays, Tensors, numbers and strings as arguments, got {type(tree).__name__}, "
+                "which cannot be told from another one"
+            ) from None
+        kinds.append((type(tree), tree))
 
 
 class _Same:

@@ -8,13 +8,17 @@ not seen before came from outside.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
+import weakref
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import random
-from .._tape import Tensor, Tracer, mode, observed
+from .._rows import Rows
+from .._tape import Tensor, Tracer, mode, observed, wrap
 from ..debug.where import user_line
 from ..errors import TraceError
 from .program import Constant, Entry, Gradient, Kind, Program, Value, Variable
@@ -67,13 +71,15 @@ class Trace(Tracer):
         self.kinds: dict[Variable, Kind] = {}
         self.guards: list[tuple[Callable[[], Any], Any]] = []
         self.arrays: list[Any] = []  # of each variable, by its number
+        self.lines: dict[Variable, str] = {}  # of the user, where a Tensor from outside was first read
+        self.digests: dict[Variable, int] = {}  # of constants, which their owner may write into
         self.snapshot = Snapshot()
         self.tensors: set[Variable] = set()  # whose values are Tensors where the function runs by itself
-        self._lines: dict[Variable, str] = {}  # of the user, where a Tensor from outside was first read
         self._aliases: list[Any] = []  # other arrays with the value of a variable
         self._known: dict[int, Variable] = {}  # by the id of an array
         self._cells: dict[int, Value] = {}  # by the id of the Tensor, which the cell keeps
         self._gradients: dict[int, Gradient] = {}
+        self._shared: list[tuple[Any, Tensor]] = []  # weakly, Tensors that have the array of one in a cell
 
     def argument(self, array: Any, tensor: bool) -> Variable:
         """A variable for an array that the function is given, perhaps in a Tensor."""
@@ -92,15 +98,18 @@ class Trace(Tracer):
                 writes.append((cell, now))
         for gradient in self._gradients.values():
             left = gradient.tensor._grad
-            now = self._known.get(id(left._array)) if isinstance(left, Tensor) else None
-            if left is None or (now is not None and now != before.get(id(gradient))):
+            now = self._of_tensor(left) if isinstance(left, Tensor) else None
+            if left is None or now != before.get(id(gradient)):
                 writes.append((gradient, now))
         kept = {id(cell) for cell, _ in writes}
         for variable, cell in list(self.state.items()):
             if isinstance(cell, Value) and id(cell) not in kept and sys.getrefcount(cell.tensor) == _ALONE:
                 # A Tensor that was made on the way, and that nobody holds: it cannot get another value.
-                self.values[variable] = Constant(self.arrays[variable.number], self._lines[variable])
+                self._constant(variable, self.lines[variable])
                 del self.state[variable]
+        for ref, tensor in self._shared:
+            if ref() is not None:  # not one of the trace's own
+                self.asked(functools.partial(_share, ref, tensor), True)
         return Program(
             tuple(arguments), self.state, self.values, tuple(self.entries), tuple(results), tuple(writes), self.kinds
         )
@@ -123,8 +132,8 @@ class Trace(Tracer):
 
     def reads(self, tensor: Any, how: str) -> None:
         """A value is about to be read into Python: an error, unless it can never be another."""
-        variable = self._known.get(id(tensor._array))
-        if variable is not None and variable not in self.values:
+        variable = self._of_tensor(tensor)
+        if type(variable) is Variable and variable not in self.values:
             raise TraceError(
                 f"{how} at {user_line()}: the value of a Tensor is not known while its program is traced, and what is "
                 "read now would be frozen in the program. Return the Tensor and read it outside; for a choice use "
@@ -134,7 +143,8 @@ class Trace(Tracer):
     def assigns(self, tensor: Any, value: Tensor, array: Any) -> None:
         """A Tensor is about to have another value."""
         variable = self._of_tensor(value)
-        if id(tensor) not in self._cells:
+        known = self._known.get(id(tensor._array))
+        if id(tensor) not in self._cells and (known is None or known in self.state):
             cell = self._cells[id(tensor)] = Value(tensor)
             self.snapshot.take(cell)
         if id(array) not in self._known:
@@ -145,8 +155,11 @@ class Trace(Tracer):
         """The gradient of a Tensor is about to be looked at, or replaced."""
         if id(tensor) in self._gradients:
             return
-        if id(tensor._array) in self._known and id(tensor) not in self._cells:
+        known = self._known.get(id(tensor._array))
+        if known is not None and known not in self.state and id(tensor) not in self._cells:
             return  # it was made in the trace
+        if isinstance(tensor._grad, Rows):
+            tensor._grad = wrap(tensor._grad.dense())
         old = tensor._grad
         cell = self._gradients[id(tensor)] = Gradient(tensor)
         self.snapshot.take(cell)
@@ -155,13 +168,9 @@ class Trace(Tracer):
             if isinstance(old, Tensor):
                 self.state[self._variable(old._array)] = cell
 
-    def drawn(self, draw: Callable[[], Tensor], tensor: Tensor) -> None:
+    def drawn(self, draw: Callable[[], Any], tensor: Tensor) -> None:
         """Random numbers were drawn."""
-
-        def again() -> Any:
-            return draw()._array
-
-        self._write("random", again, (), {}, tensor._array, effect=True)
+        self._write("random", draw, (), {}, tensor._array, effect=True)
 
     def moves(self, optimizer: Any) -> None:
         """An optimizer is about to step."""
@@ -169,20 +178,26 @@ class Trace(Tracer):
 
     def moved(self, move: Callable[[Any, Any], Any], parameter: Tensor, gradient: Any, new: Tensor) -> None:
         """An optimizer moved a parameter."""
-        if not isinstance(gradient, Tensor):
-            raise TraceError(f"{user_line()}: a gradient of some rows, as of an embedding, cannot be in a program")
         self.gradient(parameter, cleared=False)
         arguments = self._of_tensor(parameter), self._of_tensor(gradient)
         self._write("update", move, arguments, {}, new._array, effect=True)
+
+    def constant(self, array: Any) -> None:
+        """Numbers from outside are about to be in a Tensor."""
+        self._of_array(array)
 
     def refuses(self, what: str, remedy: str) -> None:
         """What a replay could not do: an error."""
         raise TraceError(f"{what} at {user_line()} cannot be in a program: {remedy}")
 
-    def made(self, tensor: Tensor) -> None:
-        """A Tensor was asked for."""
+    def meets(self, tensor: Tensor) -> None:
+        """What is made of a Tensor's array next is known to be of this one."""
+        self._of_tensor(tensor)
+
+    def made(self, tensor: Tensor, like: Tensor | None = None) -> None:
+        """A Tensor was asked for, or one if another one was."""
         variable = self._of_tensor(tensor)
-        if type(variable) is Variable:
+        if like is None or self._of_tensor(like) in self.tensors:
             self.tensors.add(variable)
 
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
@@ -224,27 +239,51 @@ class Trace(Tracer):
         if variable is None:
             if not isinstance(array, np.ndarray | np.generic):  # a Python number in a transform
                 return array
-            cell = self._cells[id(tensor)] = Value(tensor)
-            self.snapshot.take(cell)
-            variable = self._variable(array)
-            self.state[variable] = cell
-            self._lines[variable] = user_line()
-            self.tensors.add(variable)
+            return self._from_outside(tensor)
+        cell = self.state.get(variable)
+        if isinstance(cell, Value) and cell.tensor is not tensor and id(tensor) not in self._cells:
+            self._shared.append((weakref.ref(tensor), cell.tensor))
+        return variable
+
+    def _from_outside(self, tensor: Tensor) -> Variable:
+        """A variable for a Tensor that was there before the function ran."""
+        if not tensor.is_leaf and mode.recording:
+            raise TraceError(
+                f"a Tensor that was recorded outside of the function, used at {user_line()}, cannot be in a program: "
+                "no gradient flows out of a program. Compute it inside, or use t.detach(), or pass it as an argument"
+            )
+        cell = self._cells[id(tensor)] = Value(tensor)
+        self.snapshot.take(cell)
+        variable = self._variable(tensor._array)
+        self.state[variable] = cell
+        self.lines[variable] = user_line()
+        self.tensors.add(variable)
+        # Whether it requires a gradient, and its dtype.
+        self.asked(lambda: (tensor._entry, tensor._array.dtype), (tensor._entry, tensor._array.dtype))
         return variable
 
     def _of_array(self, array: Any) -> Variable:
         variable = self._known.get(id(array))
         if variable is None:
             variable = self._variable(array)
-            self.values[variable] = Constant(array, user_line())
+            self._constant(variable, user_line())
         return variable
+
+    def _constant(self, variable: Variable, line: str) -> None:
+        array = self.arrays[variable.number]
+        self.values[variable] = Constant(array, line)
+        self.digests[variable] = zlib.crc32(np.ascontiguousarray(array).tobytes())
+
+
+def _share(ref: Any, tensor: Tensor) -> bool:
+    """Whether two Tensors have one array, or one of them is gone."""
+    other = ref()
+    return other is None or other._array is tensor._array
 
 
 @contextlib.contextmanager
 def tracing(trace: Trace) -> Iterator[None]:
     """Let `trace` hear of whatever this thread does in this block."""
-    if mode.tracer is not None:
-        raise TraceError("a program is being traced already, and a program is not a part of another")
     with observed(trace):
         mode.tracer = trace
         try:
