@@ -247,6 +247,24 @@ def test_a_call_leaves_nothing_behind_in_its_helpers():
     assert not [thread for thread in threading.enumerate() if thread.name == "tapegrad"]
 
 
+def test_after_an_interrupt_in_between_the_helpers_are_others(monkeypatch):
+    """Those of the interrupted call may still be at work on it, and must not take another call's jobs for theirs."""
+    tg.set_num_threads(2)
+    recorder = Recorder(0.01)
+    threads.run(shared(recorder), 20)
+    first = threads._team
+    with monkeypatch.context() as patched:
+        patched.setattr(first, "_finish", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            threads.run(shared(Recorder(0.01)), 20)
+    for _ in range(2):
+        recorder = Recorder(0.01)
+        threads.run(shared(recorder), 20)
+        assert sorted(recorder.jobs) == list(range(20))
+    assert threads._team is not first
+    assert len(recorder.by) == 2
+
+
 def test_helpers_that_fell_asleep_wake_up_again():
     tg.set_num_threads(3)
     for _ in range(3):

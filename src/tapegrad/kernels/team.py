@@ -33,6 +33,7 @@ class Team:
 
     def __init__(self, helpers: int) -> None:
         self._busy = threading.Lock()  # held by the caller
+        self._owner = 0  # the thread that held it last
         self._lock = threading.Lock()
         self._state = np.zeros(SIZE, np.int64)
         self._count = helpers
@@ -41,32 +42,39 @@ class Team:
         self._call: _Call | None = None
         self._entered = 0  # helpers that have taken part in this call
         self._error: BaseException | None = None  # what one of them met
-        self._closed = False
+        self.closed = False
 
     def run(self, kernel: Callable[..., Any], jobs: int, arguments: Any, scratch: Any) -> bool:
         """Run a kernel with the helpers, unless they work for another caller."""
+        me = threading.get_ident()
         if not self._busy.acquire(blocking=False):
+            if self._owner == me:  # an interrupt ended an earlier call: who knows what its helpers are at
+                self.closed = True
             return False
-        try:
-            if self._closed:
-                return False
-            while len(self._helpers) < self._count:
-                self._start()
-            state = self._state
-            with self._lock:
-                state[NEXT] = state[LEFT] = 0
-                state[CALL] += 1
-                self._entered = 0
-                self._call = _Call(kernel, jobs, arguments, scratch)
-                asleep, self._asleep = self._asleep, []
-            for sleeper in asleep:
-                sleeper.release()
-            try:
-                kernel(state, jobs, *arguments, *_empty(scratch))
-            finally:
-                error = self._finish()
-        finally:
+        self._owner = me
+        if self.closed:
             self._busy.release()
+            return False
+        while len(self._helpers) < self._count:
+            self._start()
+        state = self._state
+        with self._lock:
+            state[NEXT] = state[LEFT] = 0
+            state[CALL] += 1
+            self._entered = 0
+            self._call = _Call(kernel, jobs, arguments, scratch)
+            asleep, self._asleep = self._asleep, []
+        for sleeper in asleep:
+            sleeper.release()
+        error = None
+        try:
+            kernel(state, jobs, *arguments, *_empty(scratch))
+        except BaseException as caught:
+            error = caught
+        error = self._finish() or error
+        # No `finally`: after an interrupt in between, this team stays busy and takes no other call, whose jobs a helper
+        # of this one might take for its own.
+        self._busy.release()
         if error is not None:
             raise error
         return True
@@ -96,7 +104,7 @@ class Team:
             rung = wait_for_bell(self._state, last, leaving, _PATIENCE)
             leaving = False
             with self._lock:
-                if self._closed:
+                if self.closed:
                     return
                 call, number = self._call, int(self._state[CALL])
                 if call is None or number == last:
@@ -125,7 +133,7 @@ class Team:
     def close(self) -> None:
         """End the helpers, when they have done what they are doing."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             asleep, self._asleep = self._asleep, []
         for sleeper in asleep:
             sleeper.release()

@@ -93,6 +93,6 @@ def _gathered() -> Team:
     from .team import Team
 
     team = _team
-    if team is None:
+    if team is None or team.closed:
         team = _team = Team(_count - 1)
     return team
