@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import threads
+from .arrays import flat_to_read
 from .jit import compiled, inlined
 from .jobs import taken
 from .memory import get
@@ -26,7 +27,16 @@ def sums(table: Array, ids: Array, starts: Array) -> Array:
     bags, width = len(starts) - 1, table.shape[1]
     out = np.empty((bags, width), table.dtype)
     parallel = len(ids) * width > _SMALL
-    threads.run(_sums, bags, out.reshape(-1), _read(table), _read(ids), _read(starts), width, parallel=parallel)
+    threads.run(
+        _sums,
+        bags,
+        out.reshape(-1),
+        flat_to_read(table),
+        flat_to_read(ids),
+        flat_to_read(starts),
+        width,
+        parallel=parallel,
+    )
     return out
 
 
@@ -37,15 +47,17 @@ def scattered(g: Array, places: Array, starts: Array, count: int) -> Array:
     # Two bags may name one row, so the jobs are vectors of columns, which have nothing in common.
     vectors = -(-width * g.itemsize // BYTES)
     parallel = len(places) * width > _SMALL
-    threads.run(_scattered, vectors, out.reshape(-1), _read(g), _read(places), _read(starts), width, parallel=parallel)
+    threads.run(
+        _scattered,
+        vectors,
+        out.reshape(-1),
+        flat_to_read(g),
+        flat_to_read(places),
+        flat_to_read(starts),
+        width,
+        parallel=parallel,
+    )
     return out
-
-
-def _read(array: Array) -> Array:
-    """A flat view for a kernel that only reads, always read-only: numba would compile anew for arrays that are not."""
-    flat = np.require(array, None, ("C", "ALIGNED")).reshape(-1)
-    flat.flags.writeable = False
-    return flat
 
 
 @inlined

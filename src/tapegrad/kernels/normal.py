@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import threads
+from .arrays import flat_to_read
 from .jit import compiled
 from .jobs import taken
 
@@ -18,8 +19,7 @@ _BLOCK = 4096  # elements of one job
 
 def normal_distribution(x: Array) -> Array:
     """The probability that a normal number is below each `x`, in the shape and dtype of `x`."""
-    flat = np.require(x, None, ("C", "ALIGNED")).reshape(-1)
-    flat.flags.writeable = False  # a kernel is compiled anew for arrays that can be written
+    flat = flat_to_read(x)
     y = np.empty(flat.shape, flat.dtype)
     threads.run(_normal_distribution, -(-flat.size // _BLOCK), y, flat)
     return y.reshape(x.shape)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import threads
+from .arrays import flat_to_read
 from .jit import compiled, inlined
 from .jobs import taken
 from .memory import clear
@@ -67,7 +68,7 @@ def avg_pool_gradient(y: Array, sizes: Sequence[int], at: Windows) -> Array:
 def _run_by_rows(kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array) -> None:
     """Run a kernel whose jobs are the outermost rows of windows, and which fills `out`, that of the windows."""
     jobs = shape[0] * at.out[0]
-    flat = map(_read, inputs)
+    flat = map(flat_to_read, inputs)
     threads.run(
         kernel, jobs, out.reshape(-1), *flat, shape[1:], *_geometry(at, shape), parallel=inputs[0].size > _SMALL
     )
@@ -85,7 +86,7 @@ def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: 
         count * stride - b >= size
         for count, stride, b, size in zip(counts, strides, before, out.shape[1:-1], strict=True)
     )
-    flat = map(_read, inputs)
+    flat = map(flat_to_read, inputs)
     threads.run(
         kernel, n * bands, out.reshape(-1), *flat, out.shape[1:], *geometry, tiled, bands, parallel=out.size > _SMALL
     )
@@ -99,13 +100,6 @@ def _geometry(at: Windows, shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """
     room = (max(n + before, 1) for n, before in zip(shape[1:-1], at.before, strict=True))
     return at.out, tuple(map(min, at.strides, room)), at.before, at.size
-
-
-def _read(array: Array) -> Array:
-    """A flat view for a kernel that only reads, always read-only: numba would compile anew for arrays that are not."""
-    flat = np.require(array, None, ("C", "ALIGNED")).reshape(-1)
-    flat.flags.writeable = False
-    return flat
 
 
 # --------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import threads
+from .arrays import flat_to_read
 from .jit import compiled, inlined
 from .jobs import taken
 from .memory import clear, copy, get, put
@@ -42,19 +43,12 @@ def matmul(x: Array, y: Array, transpose_x: bool = False, transpose_y: bool = Fa
         # Few groups are divided by rows too, so that threads share them evenly.
         parts = min(-(-rows // HEIGHTS[0]), -(-8 // groups))
         threads.run(
-            multiply, groups * parts, _read(x), x_row, x_step, _read(y), y_row, y_column, out.reshape(-1),
+            multiply, groups * parts, flat_to_read(x), x_row, x_step, flat_to_read(y), y_row, y_column, out.reshape(-1),
             rows, columns, depth, wide, group, parts, _DEPTH,
             scratch=((group * _DEPTH * wide, x.dtype), (HEIGHTS[0] * wide, x.dtype), (1, np.intp)),
             parallel=rows * columns * depth > 500_000,
         )  # fmt: skip
     return out
-
-
-def _read(array: Array) -> Array:
-    """A flat view for a kernel that only reads, always read-only: numba would compile anew for arrays that are not."""
-    flat = np.require(array, None, ("C", "ALIGNED")).reshape(-1)
-    flat.flags.writeable = False
-    return flat
 
 
 _faster: bool | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import threads
+from .arrays import to_read
 from .jit import compiled, inlined
 from .jobs import taken
 
@@ -26,10 +27,10 @@ def moments(x: Array, axis: int) -> Array:
     size, jobs = _blocks(x)
     if axis:
         out = np.empty((2, rows), x.dtype)
-        threads.run(_moments_of_rows, jobs, out, _read(x), size, scratch=[(LANES, x.dtype)])
+        threads.run(_moments_of_rows, jobs, out, to_read(x), size, scratch=[(LANES, x.dtype)])
         return out[:, :, None]
     partial = np.empty((jobs, 3, width), x.dtype)
-    threads.run(_moments_of_columns, jobs, partial, _read(x), size)
+    threads.run(_moments_of_columns, jobs, partial, to_read(x), size)
     # The variance of all is the mean of the blocks' own, and that of their means. Source: Chan, Golub and LeVeque,
     # Updating formulae and a pairwise algorithm for computing sample variances, 1979.
     counts = np.full((jobs, 1), size, np.float64)
@@ -47,7 +48,7 @@ def normalize(x: Array, params: Array, centre: Array, scale: Array, axis: int) -
     size, jobs = _blocks(x)
     y = np.empty(x.shape, x.dtype)
     kernel = _normalize_rows if axis else _normalize_columns
-    threads.run(kernel, jobs, y, _read(x), _read(params), _read(centre.reshape(-1)), _read(scale.reshape(-1)), size)
+    threads.run(kernel, jobs, y, *map(to_read, (x, params, centre.reshape(-1), scale.reshape(-1))), size)
     return y
 
 
@@ -56,7 +57,7 @@ def sums(g: Array, x: Array, centre: Array, scale: Array, axis: int) -> Array:
     size, jobs = _blocks(x)
     partial = np.empty((jobs, 2, x.shape[1]), x.dtype)
     kernel = _sums_by_rows if axis else _sums_by_columns
-    threads.run(kernel, jobs, partial, _read(g), _read(x), _read(centre.reshape(-1)), _read(scale.reshape(-1)), size)
+    threads.run(kernel, jobs, partial, *map(to_read, (g, x, centre.reshape(-1), scale.reshape(-1))), size)
     total: Array = partial.sum(0, dtype=np.float64).astype(x.dtype)
     return total
 
@@ -67,8 +68,8 @@ def gradient(y: Array, x: Array, params: Array, centre: Array, scale: Array, axi
     out = np.empty(x.shape, x.dtype)
     if axis:
         threads.run(
-            _gradient_of_rows, jobs, out, _read(y), _read(x), _read(params[0]), _read(centre.reshape(-1)),
-            _read(scale.reshape(-1)), size, scratch=[(LANES, x.dtype), (LANES, x.dtype)],
+            _gradient_of_rows, jobs, out, to_read(y), to_read(x), to_read(params[0]), to_read(centre.reshape(-1)),
+            to_read(scale.reshape(-1)), size, scratch=[(LANES, x.dtype), (LANES, x.dtype)],
         )  # fmt: skip
         return out
     along, plain = sums(y, x, centre, scale, 0) / np.asarray(len(x), x.dtype)
@@ -76,7 +77,7 @@ def gradient(y: Array, x: Array, params: Array, centre: Array, scale: Array, axi
     factor = scale * params[0]
     # With u written out, out = factor * y - start - slope * (x - centre).
     lines = np.stack([factor, factor * plain, factor * along * scale])
-    threads.run(_gradient_of_columns, jobs, out, _read(y), _read(x), _read(lines), _read(centre.reshape(-1)), size)
+    threads.run(_gradient_of_columns, jobs, out, *map(to_read, (y, x, lines, centre.reshape(-1))), size)
     return out
 
 
@@ -85,13 +86,6 @@ def _blocks(x: Array) -> tuple[int, int]:
     rows, width = x.shape
     size = max(1, _BLOCK // max(1, width))
     return size, -(-rows // size)
-
-
-def _read(array: Array) -> Array:
-    """A view for a kernel that only reads, always read-only: numba would compile anew for arrays that are not."""
-    view = np.require(array, None, ("C", "ALIGNED")).view()
-    view.flags.writeable = False
-    return view
 
 
 # --------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import make_array
 
 from . import threads
+from .arrays import flat_to_read
 from .jit import compiled
 from .jobs import taken
 
@@ -49,7 +50,7 @@ def apply(rule: Callable[..., Any], arrays: Sequence[Array], numbers: Sequence[f
         -(-size // _JOB),
         size,
         *[array.reshape(-1) for array in outputs],
-        *map(_read, arrays),
+        *map(flat_to_read, arrays),
         number(decay),
         tuple(map(number, numbers)),
         parallel=size > _SMALL,
@@ -64,16 +65,6 @@ def _compiled(rule: Callable[..., Any], count: int, decayed: bool) -> Any:
     version = hashlib.sha256(repr((code.co_code, code.co_consts, code.co_names)).encode()).hexdigest()[:16]
     loop.__qualname__ = f"{rule.__name__}_{version}"
     return compiled(loop)
-
-
-def _read(array: Array) -> Array:
-    """A flat view for a kernel that only reads, always read-only: numba would compile anew for arrays that are not."""
-    flags = array.flags
-    if not (flags.c_contiguous and flags.aligned):
-        array = np.require(array, None, ("C", "ALIGNED"))
-    flat = array.reshape(-1)
-    flat.flags.writeable = False
-    return flat
 
 
 # --------------------------------------------------------------------------------------------------
