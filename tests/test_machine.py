@@ -236,3 +236,44 @@ def test_a_model_with_a_loss_of_classes():
     run = compile(loss)
     for _ in range(3):
         np.testing.assert_allclose(run(x, labels).item(), loss(x, labels).item(), rtol=1e-6)
+
+
+def test_where_numba_is_off_or_fails_programs_run_without_kernels(monkeypatch):
+    import numba
+
+    from tapegrad.kernels import machine
+
+    x = drawn(20)
+    expected = np.tanh(x * 2.0 + 1.0) * x
+    with monkeypatch.context() as patched:
+        patched.setattr(numba.config, "DISABLE_JIT", True)
+        step = compile(lambda x: tg.tanh(x * 2.0 + 1.0) * x)
+        np.testing.assert_array_equal([step(x) for _ in range(3)], [expected] * 3)
+        assert "machine" not in names(step.programs[0])
+
+    def broken(*arguments):
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(machine, "execute", broken)
+    step = compile(lambda x: tg.tanh(x * 2.0 + 1.0) * x)
+    with pytest.warns(RuntimeWarning, match=r"could not be compiled .*no compiler.*replayed without them"):
+        step(x)
+    np.testing.assert_array_equal([step(x) for _ in range(3)], [expected] * 3)
+
+
+def test_without_fusion_numba_is_never_started():
+    import subprocess
+    import sys
+
+    code = """
+    import sys, numpy as np, tapegrad as tg
+    x = np.arange(20, dtype=np.float32)
+    for fuse in (False, True):
+        step = tg.compile(lambda x: tg.tanh(x * 2.0 + 1.0) * x, fuse=fuse)
+        for _ in range(3):
+            step(x)
+        print("numba" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", "\n".join(line[4:] for line in code.splitlines())],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout.split() == ["False", "True"]

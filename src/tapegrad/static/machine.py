@@ -66,6 +66,14 @@ def gathered(program: Program, name: str, suitable: set[Variable], build: Any, f
         suitable = suitable - runs.refused
 
 
+def prepare() -> None:
+    """Compile the machine, or load it from the cache, so that what cannot be compiled is known now."""
+    from ..kernels import machine, threads
+
+    nothing = np.empty((0, FIELDS), np.int64), np.zeros(1, np.int64)
+    threads.run(machine.execute, 1, *nothing, 0, 0, scratch=((1, F4), (1, F4)), parallel=False)
+
+
 class _Runs:
     """Entries in a new order: those of an open run wait until something that cannot be in it asks for its results."""
 

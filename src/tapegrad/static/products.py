@@ -44,6 +44,11 @@ def tiled(program: Program) -> Program:
     return program.changed("products", entries=tuple(entries))
 
 
+def has_large_products(program: Program) -> bool:
+    """Whether there is anything to do for `tiled`."""
+    return any(_is_large(program, entry) for entry in program.entries)
+
+
 def _is_large(program: Program, entry: Entry) -> bool:
     if entry.function is not np.matmul or any(type(argument) is not Variable for argument in entry.arguments):
         return False
