@@ -49,9 +49,7 @@ def main(options):
         started = time.perf_counter()
         model, curves[name] = learn(recurrent)
         seconds = time.perf_counter() - started
-        x, y = sums(*every)
-        with tg.no_grad():
-            rights.append(np.mean(((model(x).numpy() > 0.5) == y).all(axis=1)))
+        rights.append(right(model, *sums(*every)))
         count = sum(parameter.size for parameter in model.parameters())
         rows.append((name, f"{count}", f"{curves[name][-1]:.5f}", f"{rights[-1]:.4f}", f"{seconds:.1f}"))
         show(name, model)
@@ -73,6 +71,12 @@ def learn(recurrent):
         optimizer.step()
         losses.append(loss.item())
     return model, losses
+
+
+def right(model, x, y):
+    """The fraction of sums of which every bit is right."""
+    with tg.no_grad():
+        return np.mean(((model(x).numpy() > 0.5) == y).all(axis=1))
 
 
 def show(name, model):
