@@ -28,6 +28,7 @@ LAYERS = [
     "_number",
     "transforms",
     "debug",
+    "control",
     "testing",
     "io",
     "static",

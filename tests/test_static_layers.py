@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -433,3 +435,63 @@ def test_a_model_of_another_dtype_makes_another_program() -> None:
             model.to(np.float64)
 
     compare(made, [(x,) for x, _ in batches(6)], between, programs=2)
+
+
+# The examples' networks
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "examples")
+    return importlib.import_module
+
+
+EXAMPLES: dict[str, tuple[Callable[[Any], nn.Module], Callable[[int], tuple[Any, Any]], Any]] = {
+    **{
+        name: (
+            lambda module: module.small_network(),
+            lambda s: (numbers(6, 8, 8, 1, seed=s), whole(10, 6, seed=s)),
+            nn.functional.cross_entropy,
+        )
+        for name in ("mnist_cnn", "simplified_alexnet")
+    },
+    "simple_net": (
+        lambda module: module.SimpleNet(16),
+        lambda s: (numbers(6, 16, seed=s), whole(10, 6, seed=s)),
+        nn.functional.cross_entropy,
+    ),
+    "simple_net with one weight for both ways": (
+        lambda module: module.Copier(16),
+        lambda s: (numbers(6, 16, seed=s), np.abs(numbers(6, 16, seed=s))),
+        nn.functional.mse_loss,
+    ),
+    **{
+        f"binary_addition by {kind}": (
+            lambda module, kind=kind: module.Adder(getattr(nn, kind)),
+            lambda s: (whole(2, 5, 8, 2, seed=s).astype(np.float32), whole(2, 5, 8, seed=s).astype(np.float32)),
+            nn.functional.mse_loss,
+        )
+        for kind in ("RNN", "LSTM", "GRU")
+    },
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_training_steps_of_the_examples(name: str, example: Callable[[str], Any]) -> None:
+    network, batch, loss_of = EXAMPLES[name]
+    module = example(name.partition(" ")[0])
+
+    def made() -> Any:
+        model = network(module)
+        moves = optim.Momentum(model.parameters(), 0.01, 0.9)
+
+        def step(x: Any, y: Any) -> Any:
+            moves.zero_grad()
+            loss = loss_of(model(x), y)
+            loss.backward()
+            moves.step()
+            return loss
+
+        return step, [model, moves]
+
+    compare(made, [batch(s) for s in range(4)])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import errors, ops, random
 from ._dtype import get_default_dtype, set_default_dtype
 from ._tape import Tensor, no_grad
+from .control import cond, scan, while_loop
 from .debug import debug, detect_nan, keep_gradients, profile, show_tape, tape, to_dot
 from .errors import *
 from .kernels.threads import get_num_threads, set_num_threads
@@ -36,6 +37,7 @@ __all__ = [
     "asarray",
     "checkpoint",
     "compile",
+    "cond",
     "data",
     "debug",
     "detect_nan",
@@ -60,6 +62,7 @@ __all__ = [
     "primitive",
     "profile",
     "random",
+    "scan",
     "set_default_dtype",
     "set_num_threads",
     "show_tape",
@@ -72,6 +75,7 @@ __all__ = [
     "train",
     "value_and_grad",
     "vjp",
+    "while_loop",
     "zeros",
 ]
 __all__ += errors.__all__

@@ -276,6 +276,11 @@ class Tracer(Observer):
     def constant(self, array: Any) -> None:
         """A Tensor is about to be made of an array that is no Tensor's."""
 
+    def ran(
+        self, name: str, function: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+    ) -> None:
+        """`function`, which takes arrays and may be called again, made a tuple of the arrays of `outputs`."""
+
     def refuses(self, what: str, remedy: str) -> None:
         """`what` is about to happen, and would not happen again in a replay."""
 

@@ -275,7 +275,9 @@ def _like(one: Constant, other: Constant) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether two arrays are the same in every bit."""
+    """Whether two arrays, or tuples of such, are the same in every bit."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
     a, b = np.asarray(a), np.asarray(b)
     return a is b or (a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import operator
 import sys
 import weakref
 import zlib
@@ -171,6 +172,20 @@ class Trace(Tracer):
     def drawn(self, draw: Callable[[], Any], tensor: Tensor) -> None:
         """Random numbers were drawn."""
         self._write("random", draw, (), {}, tensor._array, effect=True)
+
+    def ran(self, name: str, function: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+        """A function of arrays gave several."""
+        arguments = tuple(self._of_tensor(x) for x in inputs)
+        tensor = any(variable in self.tensors for variable in arguments)
+        arrays = tuple(y._array for y in outputs)
+        together = Variable(len(self.arrays))
+        self.arrays.append(arrays)
+        self.kinds[together] = Kind((sum(array.nbytes for array in arrays),), np.dtype(np.uint8))
+        self.entries.append(Entry(name, function, arguments, {}, together, user_line()))
+        for place, array in enumerate(arrays):
+            self._write("part", operator.itemgetter(place), (together,), {}, array)
+            if tensor:
+                self.tensors.add(self._known[id(array)])
 
     def moves(self, optimizer: Any) -> None:
         """An optimizer is about to step."""

@@ -1,0 +1,353 @@
+"""Choices and loops that depend on values, and stay in a program: `cond`, `while_loop` and `scan`.
+
+By themselves they are Python's: the functions run on Tensors, and every op is recorded as always. While a program is
+traced, one of them is a single entry, whose functions run anew at each replay, on that call's values. Its gradient is
+an entry of the same kind, which runs the functions again and differentiates what they did; so every order exists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._pytree import contents, flatten, tree_map
+from ._tape import Entry, Tensor, Tracer, mode, next_serial, wrap
+from .debug.where import user_line
+from .errors import DTypeError, ShapeError, TraceError
+from .ops.shape import stack
+from .primitive import FULL, Op
+from .tensor import asarray
+from .transforms import vjp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["cond", "scan", "while_loop"]
+
+
+def cond(predicate: Any, true_function: Callable[..., Any], false_function: Callable[..., Any], *operands: Any) -> Any:
+    """`true_function(*operands)` where `predicate`, one number, holds, and `false_function(*operands)` otherwise.
+
+    Only the chosen function runs. In a program both must give containers of the same shapes and dtypes: ShapeError
+    or DTypeError says where they do not.
+    """
+    if np.shape(predicate) != ():
+        raise ShapeError(
+            f"cond: expected one number as the predicate, got shape {np.shape(predicate)}; reduce it with any or all, "
+            "or choose for each element with tapegrad.where"
+        )
+    if mode.tracer is None or not isinstance(predicate, Tensor):
+        return (true_function if predicate else false_function)(*operands)
+
+    def choose(predicate: Tensor, *operands: Any) -> Any:
+        return (true_function if predicate else false_function)(*operands)
+
+    def both(predicate: Tensor, *operands: Any) -> Any:
+        results = true_function(*operands), false_function(*operands)
+        _same_kinds("cond: true_function and false_function", *results)
+        return results[0]
+
+    return _traced("cond", choose, both, (predicate, *operands))
+
+
+def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *state: Any) -> Any:
+    """`state = body(*state)` as long as `condition(*state)` holds, one number each time; gives the last state.
+
+    `state` are arrays and containers of them; `body` gives as many, in a tuple if there are several, of the same
+    shapes and dtypes: ShapeError or DTypeError says where they are not.
+    """
+
+    def step(state: tuple[Any, ...]) -> tuple[Any, ...]:
+        result = body(*state)
+        new = (result,) if len(state) == 1 else tuple(result)
+        _same_kinds("while_loop: the state and what body gives", state, new)
+        return new
+
+    def loop(*state: Any) -> tuple[Any, ...]:
+        while condition(*state):
+            state = step(state)
+        return state
+
+    def once(*state: Any) -> tuple[Any, ...]:
+        condition(*state)
+        return step(state)
+
+    start = tree_map(asarray, state)
+    result = loop(*start) if mode.tracer is None else _traced("while_loop", loop, once, start)
+    return result[0] if len(state) == 1 else result
+
+
+def scan(function: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tuple[Any, Any]:
+    """`carry, y = function(carry, x)` for each `x` of `xs`; gives the last carry, and the `y` along a new first axis.
+
+    `xs` is an array (L, ...) or a container of such, with one L of at least 1. The carry keeps its shapes and dtypes:
+    ShapeError or DTypeError says where it does not.
+    """
+    lengths = {np.shape(x)[:1] for x in flatten(xs)[0]}
+    if len(lengths) != 1 or not all(length and length[0] for length in lengths):
+        raise ShapeError(f"scan: expected arrays of one length of at least 1, got {sorted(lengths)}")
+    ((count,),) = lengths
+
+    def loop(carry: Any, xs: Any) -> tuple[Any, Any]:
+        rows: list[list[Any]] = []
+        for place in range(count):
+            new, y = function(carry, tree_map(lambda x, place=place: x[place], xs))
+            _same_kinds("scan: the carry and what function gives", carry, new)
+            carry = new
+            leaves, rebuild = flatten(y)
+            rows.append(leaves)
+        return carry, rebuild([stack(column) for column in zip(*rows, strict=True)])
+
+    start, along = tree_map(asarray, carry), tree_map(asarray, xs)
+    return loop(start, along) if mode.tracer is None else _traced("scan", loop, loop, (start, along))
+
+
+def _same_kinds(what: str, one: Any, other: Any) -> None:
+    """Raise an error unless two trees have leaves of the same shapes and dtypes in the same containers."""
+    if _containers(one) != _containers(other):
+        raise ShapeError(f"{what} must be the same containers of arrays")
+    for a, b in zip(flatten(one)[0], flatten(other)[0], strict=True):
+        if np.shape(a) != np.shape(b):
+            raise ShapeError(f"{what} must have the same shapes, got {np.shape(a)} and {np.shape(b)}")
+        if asarray(a).dtype != asarray(b).dtype:
+            raise DTypeError(f"{what} must have the same dtypes, got {asarray(a).dtype} and {asarray(b).dtype}")
+
+
+def _containers(tree: Any) -> Any:
+    opened = contents(tree)
+    return None if opened is None else (type(tree), [(key, _containers(item)) for key, item in opened.items()])
+
+
+# --------------------------------------------------------------------------------------------------
+# As an entry of a program
+
+
+def _traced(name: str, run: Callable[..., Any], sample: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """`run(*arguments)` as one entry. `sample` takes the same, and uses and gives all that `run` ever may.
+
+    What the functions use besides their arguments becomes an input of the entry, too: while they run, these Tensors
+    have the values and the entries of that run.
+    """
+    if isinstance(mode.tracer, _Seen):  # a part of another one's functions
+        sample(*arguments)
+        return run(*arguments)
+    leaves, rebuild = flatten(arguments)
+    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+    operands = [leaves[place] for place in places]
+
+    def filled(tensors: Sequence[Tensor]) -> Any:
+        every = list(leaves)
+        for place, tensor in zip(places, tensors, strict=True):
+            every[place] = tensor
+        return rebuild(every)
+
+    seen = _Seen(name)
+    with _apart(seen, mode.recording):
+        outputs, rebuild_output = flatten(sample(*filled(seen.given(operands))))
+    del outputs
+    captured = seen.captured
+    count = len(operands)
+
+    def call(*inputs: Tensor) -> list[Tensor]:
+        with _standing_for(captured, inputs[count:]):
+            results = [asarray(y) for y in flatten(run(*filled(inputs[:count])))[0]]
+            return [wrap(y._array, y._entry) for y in results]  # which stay as they are when the others go back
+
+    return rebuild_output(_entry(name, call, [*operands, *captured]))
+
+
+def _entry(name: str, call: Callable[..., list[Tensor]], inputs: Sequence[Tensor]) -> list[Tensor]:
+    """What `call` makes of `inputs`, written down as one entry of the program, and recorded if they are."""
+
+    def function(*arrays: Any) -> tuple[Any, ...]:
+        with _apart(None, recording=False):
+            # Arrays of their own, since a result may be one of the inputs, and another one the next time.
+            return tuple([np.asarray(y._array).view() for y in call(*map(wrap, arrays))])
+
+    if mode.tracer is None:
+        return call(*inputs)
+    outputs = list(map(wrap, function(*[x._array for x in inputs])))
+    mode.tracer.ran(name, function, inputs, outputs)
+    parents = tuple([x._entry if mode.recording else None for x in inputs])
+    if any(parents):
+        op = Op(f"{name}_inputs", function, broadcasts=False)
+        op.rules = tuple([None if parent is None else (_input_rule(i), FULL) for i, parent in enumerate(parents)])
+        shared = _tape_entry(op, parents, [x._array for x in inputs], (), np.dtype(np.float64))
+        kinds = [(y.shape, y.dtype) for y in outputs]
+        for place, y in enumerate(outputs):
+            if y.dtype.kind == "f":
+                op = Op(name, function, broadcasts=False)
+                op.rules = ((_output_rule(name, call, kinds, place), FULL),)
+                y._entry = _tape_entry(op, (shared,), [None], y.shape, y.dtype)
+                for observer in mode.observers:
+                    observer.recorded(y._entry, y)
+    return outputs
+
+
+def _tape_entry(
+    op: Op, parents: tuple[Entry | None, ...], saved: list[Any], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Entry:
+    entry = Entry()
+    entry.op = op
+    entry.parents = parents
+    entry.params = None
+    entry.saved = (None, *saved)
+    entry.serial = next_serial()
+    entry.shape = shape
+    entry.dtype = dtype
+    entry.watch = None
+    return entry
+
+
+def _input_rule(index: int) -> Callable[..., Any]:
+    return lambda g, saved, shape, params: g.of_input(index, saved[1:])
+
+
+def _output_rule(name: str, call: Callable[..., list[Tensor]], kinds: list[Any], place: int) -> Callable[..., Any]:
+    return lambda g, saved, shape, params: _Cotangents(name, call, kinds, {place: g})
+
+
+class _Cotangents(Tensor):
+    """The gradients of some outputs of an entry, which become those of its inputs on demand.
+
+    For a backward pass it is the gradient of the tape's entry for the inputs: a Tensor, so that it adds up as one.
+    """
+
+    __slots__ = ("call", "kinds", "name", "of_inputs", "of_outputs")
+
+    def __init__(
+        self, name: str, call: Callable[..., list[Tensor]], kinds: list[Any], of_outputs: dict[int, Tensor]
+    ) -> None:
+        super().__init__(np.zeros(()))
+        self.name = name
+        self.call = call
+        self.kinds = kinds
+        self.of_outputs = of_outputs
+        self.of_inputs: dict[int, Tensor] = {}
+
+    def __add__(self, other: _Cotangents) -> _Cotangents:  # type: ignore[override]
+        return _Cotangents(self.name, self.call, self.kinds, self.of_outputs | other.of_outputs)
+
+    def of_input(self, index: int, inputs: Sequence[Any]) -> Tensor:
+        """The gradient of one input; all of them are computed at the first question."""
+        if not self.of_inputs:
+            inputs = [x if isinstance(x, Tensor) else wrap(x) for x in inputs]
+            floats = [i for i, x in enumerate(inputs) if x.dtype.kind == "f"]
+            call = _gradient(self.call, self.kinds, len(inputs), floats, list(self.of_outputs))
+            gradients = _entry(f"{self.name}_gradient", call, [*inputs, *self.of_outputs.values()])
+            self.of_inputs = dict(zip(floats, gradients, strict=True))
+        return self.of_inputs[index]
+
+
+def _gradient(
+    call: Callable[..., list[Tensor]], kinds: list[Any], count: int, floats: list[int], places: list[int]
+) -> Callable[..., list[Tensor]]:
+    """What makes of `count` inputs, and of the gradients of the outputs at `places`, the gradients of `floats`."""
+
+    def pulled(*tensors: Tensor) -> list[Tensor]:
+        def of_floats(*changing: Tensor) -> list[Tensor]:
+            inputs = list(tensors[:count])
+            for place, x in zip(floats, changing, strict=True):
+                inputs[place] = x
+            return call(*inputs)
+
+        _, pullback = vjp(of_floats, *[tensors[place] for place in floats])
+        given = dict(zip(places, tensors[count:], strict=True))
+        every = [given[k] if k in given else np.zeros(shape, dtype) for k, (shape, dtype) in enumerate(kinds)]
+        return list(map(asarray, pullback(every)))
+
+    return pulled
+
+
+class _Seen(Tracer):
+    """Finds the Tensors that a function uses besides those that it is given, and refuses what it may not do."""
+
+    def __init__(self, name: str) -> None:
+        self.captured: list[Tensor] = []
+        self._name = name
+        self._given: list[Tensor] = []
+        self._made: dict[int, Any] = {}  # arrays by their ids
+
+    def given(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The Tensors to call the function with."""
+        self._given = [wrap(x._array) for x in tensors]
+        return self._given
+
+    def called(self, op: Op, arguments: Sequence[Any], params: dict[str, Any], out: Tensor, seconds: float) -> None:
+        """An op ran."""
+        for leaf in flatten((list(arguments), params))[0]:
+            if isinstance(leaf, Tensor):
+                self.meets(leaf)
+        if type(out._array) is np.bool:  # there are but two of these objects
+            out._array = np.asarray(out._array)
+        self.constant(out._array)
+
+    def meets(self, tensor: Tensor) -> None:
+        """A Tensor is used."""
+        array = tensor._array
+        new = id(array) not in self._made and isinstance(array, np.ndarray | np.generic)
+        if new and not any(tensor is other for other in (*self._given, *self.captured)):
+            self.captured.append(tensor)
+
+    def reads(self, tensor: Any, how: str) -> None:
+        """Python may decide by values here; these are read anew each time."""
+        self.meets(tensor)
+
+    def made(self, tensor: Tensor, like: Tensor | None = None) -> None:
+        """A Tensor was asked for."""
+        self.meets(tensor)
+
+    def constant(self, array: Any) -> None:
+        """An array was made inside."""
+        self._made[id(array)] = array
+
+    def refuses(self, what: str, remedy: str) -> None:
+        """What could not be done again: an error."""
+        raise TraceError(f"{what} at {user_line()} cannot be in a function of {self._name} in a program: {remedy}")
+
+    def assigns(self, tensor: Any, value: Tensor, array: Any) -> None:
+        """A Tensor is about to have another value."""
+        if id(tensor._array) not in self._made:
+            self.refuses("an assignment", "give the new value as a result, and assign that")
+
+    def gradient(self, tensor: Any, cleared: bool) -> None:
+        """A gradient is about to be looked at, or replaced."""
+        if id(tensor._array) not in self._made:
+            self.refuses("backward", "use tapegrad.grad inside, or call backward on what comes out")
+
+    def drawn(self, draw: Callable[[], Any], tensor: Tensor) -> None:
+        """Random numbers were drawn."""
+        self.refuses("a random draw", "draw the numbers before, and pass them as an operand")
+
+    def moves(self, optimizer: Any) -> None:
+        """An optimizer is about to step."""
+        self.refuses("a step of an optimizer", "give the gradients as results, and step outside")
+
+
+@contextlib.contextmanager
+def _apart(tracer: Tracer | None, recording: bool) -> Iterator[None]:
+    """Let the tracer of this thread not hear of what runs in this block, but perhaps another one."""
+    before = mode.tracer, mode.recording, mode.observers
+    others = tuple(observer for observer in mode.observers if not isinstance(observer, Tracer))
+    mode.tracer = tracer
+    mode.set(recording, others if tracer is None else (*others, tracer))
+    try:
+        yield
+    finally:
+        mode.tracer = before[0]
+        mode.set(*before[1:])
+
+
+@contextlib.contextmanager
+def _standing_for(captured: Sequence[Tensor], tensors: Sequence[Tensor]) -> Iterator[None]:
+    """Let the `captured` Tensors have the values and the entries of others in this block."""
+    before = [(tensor._array, tensor._entry) for tensor in captured]
+    for tensor, other in zip(captured, tensors, strict=True):
+        tensor._array, tensor._entry = other._array, other._entry
+    try:
+        yield
+    finally:
+        for tensor, (array, entry) in zip(captured, before, strict=True):
+            tensor._array, tensor._entry = array, entry

@@ -1,0 +1,358 @@
+"""`cond`, `while_loop` and `scan`: values and gradients of every order against Python's own `if` and `for`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from static_runs import bits, compare
+
+import tapegrad as tg
+from tapegrad import nn
+from tapegrad.testing import check_gradients, strategies
+
+
+def compiled(function: Any) -> Any:
+    return tg.compile(function, fuse=False)
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+# The same function by control flow and by Python
+
+
+def chosen(x: Any, y: Any) -> Any:
+    return tg.cond(x.sum() > 0, lambda x, y: np.sin(x) * y, lambda x, y: x * x - np.exp(y), x, y)
+
+
+def chosen_by_python(x: Any, y: Any) -> Any:
+    return np.sin(x) * y if x.sum() > 0 else x * x - np.exp(y)
+
+
+def doubled(x: Any, y: Any) -> Any:
+    """Both grow until the first is large: how often that takes depends on the values."""
+    return tg.while_loop(lambda x, y: np.abs(x).sum() < 20, lambda x, y: (x * 1.5 + np.tanh(y), y * x), x, y)
+
+
+def doubled_by_python(x: Any, y: Any) -> Any:
+    while np.abs(x).sum() < 20:
+        x, y = x * 1.5 + np.tanh(y), y * x
+    return x, y
+
+
+def summed(x: Any, y: Any) -> Any:
+    """x (L, n) one after the other, y (n,) being carried."""
+    return tg.scan(lambda h, x: (np.tanh(h * 0.5 + x), {"h": h * x, "x": x}), y, x)
+
+
+def summed_by_python(x: Any, y: Any) -> Any:
+    rows: list[Any] = []
+    for place in range(x.shape[0]):
+        y, row = np.tanh(y * 0.5 + x[place]), {"h": y * x[place], "x": x[place]}
+        rows.append(row)
+    return y, {key: np.stack([row[key] for row in rows]) for key in ("h", "x")}
+
+
+PAIRS = {
+    "cond": (chosen, chosen_by_python, (3,), (3,)),
+    "while_loop": (doubled, doubled_by_python, (2,), (2,)),
+    "scan": (summed, summed_by_python, (4, 2), (2,)),
+}
+each = pytest.mark.parametrize("name", PAIRS)
+
+
+def total(tree: Any) -> Any:
+    """One number of all leaves, in which each element counts by another weight."""
+    leaves = tg._pytree.flatten(tree)[0]
+    return sum((y * np.cos(np.arange(y.size, dtype=y.dtype).reshape(y.shape))).sum() for y in leaves)
+
+
+def arguments(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    _, _, first, second = PAIRS[name]
+    return normal(*first, seed=seed), normal(*second, seed=seed + 100)
+
+
+@each
+@settings(max_examples=20)
+@given(seed=st.integers(0, 999))
+def test_values_and_gradients_are_those_of_python(name: str, seed: int) -> None:
+    ours, theirs, *_ = PAIRS[name]
+    x, y = arguments(name, seed)
+    bits(tg.value_and_grad(lambda x, y: total(ours(x, y)), (0, 1))(x, y),
+         tg.value_and_grad(lambda x, y: total(theirs(x, y)), (0, 1))(x, y))  # fmt: skip
+
+
+@each
+def test_gradients_are_those_of_finite_differences(name: str) -> None:
+    ours, *_ = PAIRS[name]
+    check_gradients(lambda x, y: total(ours(x, y)), *arguments(name, 5))
+
+
+def everything(function: Any) -> Any:
+    """Values, gradients of the first and the second order, products with Jacobians, of one function."""
+
+    def step(x: Any, y: Any) -> Any:
+        x, y = tg.asarray(x), tg.asarray(y)
+        loss = lambda x, y: total(function(x, y))  # noqa: E731
+        value, (gx, gy) = tg.value_and_grad(loss, (0, 1))(x, y)
+        _, along = tg.jvp(loss, (x, y), (x * 0.5, y + 1))
+        second = tg.hvp(lambda x: loss(x, y), x, x * 0.3)
+        _, pullback = tg.vjp(function, x, y)
+        pulled = pullback(tg._pytree.tree_map(lambda leaf: np.sin(leaf.detach()), function(x, y)))
+        return function(x, y), value, gx, gy, along, second, pulled
+
+    return step
+
+
+@each
+def test_a_program_has_the_values_of_every_order(name: str) -> None:
+    ours, theirs, *_ = PAIRS[name]
+    fast, expected = compiled(everything(ours)), everything(theirs)
+    signs = []
+    for seed in (0, 1, 2, 3, 4, 5, 0):
+        x, y = arguments(name, seed)
+        signs.append(x.sum() > 0)
+        for a, b in zip(*(tg._pytree.flatten(f(x, y))[0] for f in (fast, expected)), strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-12)
+    assert len(set(signs)) == 2  # both branches
+    assert len(fast.programs) == 1
+
+
+@each
+def test_backward_in_a_program_with_parameters_that_are_captured(name: str) -> None:
+    ours = PAIRS[name][0]
+
+    def made() -> Any:
+        w = tg.tensor(normal(2, seed=9), requires_grad=True)
+        moves = tg.optim.SGD([w], 0.01)
+
+        def step(x: Any, y: Any) -> Any:
+            moves.zero_grad()
+            if name == "cond":
+                out = tg.cond(x.sum() > 0, lambda: np.sin(x[:2]) * w, lambda: (x[:2] - w) * y[:2] * w)
+            elif name == "while_loop":
+                out = tg.while_loop(lambda x, n: (x * w).sum() + n < 9, lambda x, n: (x + w * w + y, n + 1), x, 0)
+            else:
+                out = tg.scan(lambda h, x: (np.tanh(h * w + x), h * w), y, x)
+            loss = total(out)
+            loss.backward()
+            moves.step()
+            return loss, out, w.grad, w.detach()
+
+        return step, [w]
+
+    assert ours is not None
+    calls = [arguments(name, seed) for seed in (0, 1, 2, 3, 4)]
+    tg.random.seed(0)
+    compare_closely(made, calls)
+
+
+def compare_closely(made: Any, calls: Any) -> None:
+    """As `compare`, to the last digits: an entry adds the gradients of its inputs up in another order."""
+    step, _ = made()
+    other, _ = made()
+    other = compiled(other)
+    for call in calls:
+        ours, theirs = (tg._pytree.flatten(f(*call))[0] for f in (other, step))
+        for a, b in zip(ours, theirs, strict=True):
+            assert (a.dtype, a.shape) == (b.dtype, b.shape)
+            np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-9)
+    assert len(other.programs) == 1
+
+
+def test_only_the_chosen_function_runs() -> None:
+    ran: list[str] = []
+
+    def noting(name: str) -> Any:
+        def function(x: Any) -> Any:
+            ran.append(name)
+            return x * (1 if name == "true" else -1)
+
+        return function
+
+    step = compiled(lambda x: tg.cond(x > 0, noting("true"), noting("false"), x))
+    for _ in range(2):
+        step(np.float64(1))
+    ran.clear()
+    assert step(np.float64(3)) == 3
+    assert ran == ["true"]
+    assert step(np.float64(-3)) == 3
+    assert ran == ["true", "false"]
+    ran.clear()
+    assert tg.cond(tg.tensor(-3.0) > 0, noting("true"), noting("false"), 2.0) == -2.0
+    assert ran == ["false"]
+
+
+def test_a_branch_may_give_its_operand_as_it_is() -> None:
+    def step(x: Any, y: Any) -> Any:
+        z = tg.cond(x.sum() > 0, lambda x, y: x, lambda x, y: y, x, y)
+        return z * 2 + x, z
+
+    fast = compiled(step)
+    for x, y in [(1.0, 5.0), (2.0, 5.0), (-1.0, 5.0), (-2.0, 3.0), (1.0, 1.0)]:
+        x, y = np.full(2, x), np.full(2, y)
+        bits(fast(x, y), (np.where(x > 0, x, y) * 2 + x, np.where(x > 0, x, y)))
+
+
+def test_a_choice_inside_of_a_loop_inside_of_a_choice() -> None:
+    def collatz(x: Any) -> Any:
+        """How many steps lead to 1."""
+        return tg.cond(
+            x > 0,
+            lambda x: tg.while_loop(
+                lambda x, n: x > 1,
+                lambda x, n: (tg.cond(x % 2 == 0, lambda x: x / 2, lambda x: 3 * x + 1, x), n + 1),
+                x,
+                np.int64(0),
+            )[1],
+            lambda x: tg.tensor(np.int64(-1)),
+            x,
+        )
+
+    fast = compiled(collatz)
+    for _ in range(2):
+        assert [int(np.asarray(fast(np.float64(n)))) for n in (6, 7, 1, -2, 27)] == [8, 16, 0, -1, 111]
+    assert [int(collatz(tg.tensor(float(n)))) for n in (6, 7, 1, -2, 27)] == [8, 16, 0, -1, 111]
+    assert len(fast.programs) == 1
+
+
+def test_a_recurrent_cell_is_scanned() -> None:
+    tg.random.seed(0)
+    cell, layer = nn.RNNCell(3, 4), nn.RNN(3, 4)
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        getattr(layer, f"{name}_l0").assign_(getattr(cell, name).detach())
+    x = normal(5, 2, 3).astype(np.float32)
+
+    def step(x: Any) -> Any:
+        for parameter in cell.parameters():
+            parameter.grad = None
+
+        def forward(h: Any, x: Any) -> Any:
+            h = cell(x, h)
+            return h, h
+
+        last, every = tg.scan(forward, np.zeros((2, 4), np.float32), x)
+        (every * every).sum().backward()
+        return last, every, [p.grad for p in cell.parameters()]
+
+    fast = compiled(step)
+    out, _ = layer(x)
+    (out * out).sum().backward()
+    for run in (step, fast, fast, fast):
+        _, every, gradients = run(x)
+        np.testing.assert_allclose(every.detach().numpy(), out.detach().numpy(), rtol=1e-5, atol=1e-6)
+        for name, gradient in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), gradients, strict=True):
+            np.testing.assert_allclose(
+                gradient.numpy(), getattr(layer, f"{name}_l0").grad.numpy(), rtol=1e-4, atol=1e-5
+            )
+
+
+def test_state_that_the_step_has_moved_is_what_the_function_sees() -> None:
+    def made() -> Any:
+        w = tg.tensor([1.0, 2.0])
+
+        def step(x: Any) -> Any:
+            w.assign_(w + x)
+            return tg.cond(x.sum() > 2, lambda: w * 2, lambda: w.detach() * 3)
+
+        return step, [w]
+
+    compare(made, [(np.full(2, n, np.float32),) for n in range(5)])
+
+
+def test_indices_and_flags_are_captured() -> None:
+    order, flag = tg.tensor(np.array([1, 0])), tg.tensor(np.array(True))
+
+    def step(x: Any) -> Any:
+        taken = tg.cond(x.sum() > 2, lambda: x[order], lambda: np.where(flag, x, -x))
+        order.assign_(1 - order)
+        flag.assign_(~flag)
+        return taken
+
+    fast = compiled(step)
+    states = []
+    for call in range(6):
+        x = np.array([call, 1.0])
+        expected = x[order.numpy()] if x.sum() > 2 else x if flag.item() else -x
+        bits(fast(x), tg.asarray(expected))
+        states.append((order.tolist(), flag.item()))
+    assert states[0] != states[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtypes_stay(dtype: Any) -> None:
+    x, y = (a.astype(dtype) for a in arguments("scan", 0))
+    for function in (summed, compiled(summed)):
+        carry, rows = function(x, y)
+        assert {carry.dtype, rows["h"].dtype, rows["x"].dtype} == {np.dtype(dtype)}
+
+
+# Errors
+
+
+BRANCHES = {
+    "shapes": (lambda x: x[:2], tg.ShapeError, r"must have the same shapes, got \(2,\) and \(3,\)"),
+    "dtypes": (lambda x: x > 0, tg.DTypeError, "must have the same dtypes, got bool and float64"),
+    "containers": (lambda x: (x, x), tg.ShapeError, "must be the same containers of arrays"),
+}
+
+
+@pytest.mark.parametrize("kind", BRANCHES)
+def test_branches_that_give_different_things(kind: str) -> None:
+    function, error, message = BRANCHES[kind]
+    step = compiled(lambda x: tg.cond(x.sum() > 0, function, lambda x: x, x))
+    with pytest.raises(error, match=rf"cond: true_function and false_function {message}"):
+        step(np.ones(3))
+
+
+def test_a_predicate_is_one_number() -> None:
+    with pytest.raises(tg.ShapeError, match=r"cond: expected one number as the predicate, got shape \(3,\)"):
+        tg.cond(tg.ones(3) > 0, lambda: 1, lambda: 2)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, compiled], ids=["eager", "program"])
+def test_state_that_changes_its_kind(wrap: Any) -> None:
+    with pytest.raises(tg.ShapeError, match=r"while_loop: .* got \(2,\) and \(4,\)"):
+        wrap(lambda x: tg.while_loop(lambda x: x.sum() < 9, lambda x: tg.concat([x, x]), x))(tg.ones(2))
+    with pytest.raises(tg.DTypeError, match=r"while_loop: .* got float32 and float64"):
+        wrap(lambda x: tg.while_loop(lambda x: x.sum() < 9, lambda x: x + np.ones(2), x))(tg.ones(2))
+    with pytest.raises(tg.ShapeError, match="scan: the carry and what function gives must be the same containers"):
+        wrap(lambda x: tg.scan(lambda h, x: ((h, h), x), x[0], x))(tg.ones(2))
+
+
+@pytest.mark.parametrize("xs", [np.zeros((0, 2)), [np.zeros(2), np.zeros(3)], np.float64(1), []])
+def test_scan_wants_arrays_of_one_length(xs: Any) -> None:
+    with pytest.raises(tg.ShapeError, match="scan: expected arrays of one length"):
+        tg.scan(lambda h, x: (h, x), 0.0, xs)
+
+
+REFUSED = {
+    "assign": (lambda w, x: w.assign_(x), "an assignment"),
+    "draw": (lambda w, x: x + tg.random.uniform(2), "a random draw"),
+    "backward": (lambda w, x: [(w * x).sum().backward(), x][1], "backward"),
+    "seed": (lambda w, x: [tg.random.seed(0), x][1], r"tapegrad\.random\.seed"),
+    "step": (lambda w, x: [tg.optim.SGD([w], 0.1).step(), x][1], "a step of an optimizer"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_a_function_cannot_do_in_a_program(what: str) -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    action, message = REFUSED[what]
+    step = compiled(lambda x: tg.cond(x.sum() > 0, lambda: x, lambda: action(w, x)))
+    with pytest.raises(tg.TraceError, match=rf"{message} at .*test_control\.py:\d+ cannot be in a function of cond"):
+        step(np.ones(2, np.float32))
+    assert w.tolist() == [1.0, 2.0]
+
+
+@settings(max_examples=15)
+@given(x=strategies.arrays((3,), low=-2, high=2), y=strategies.arrays((3,), low=-2, high=2))
+def test_any_numbers_choose_as_python_does(x: Any, y: Any) -> None:
+    fast = compiled(chosen)
+    for call in [(x, y), (y, x), (-x, y), (x, -y)]:
+        bits(fast(*call), chosen_by_python(*call))
