@@ -27,7 +27,7 @@ from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and
 
 if TYPE_CHECKING:
     from . import data, io, nn, optim, static, testing, train
-    from .static import compile, trace
+    from .static import compile, load_program, trace
 
 __version__ = "0.1.0"
 
@@ -54,6 +54,7 @@ __all__ = [
     "jvp",
     "keep_gradients",
     "linspace",
+    "load_program",
     "nn",
     "no_grad",
     "ones",
@@ -86,6 +87,6 @@ def __getattr__(name: str) -> Any:
     """Import on first use what most programs do without."""
     if name in {"data", "io", "nn", "optim", "static", "testing", "train"}:
         return importlib.import_module(f".{name}", __name__)
-    if name in {"compile", "trace"}:
+    if name in {"compile", "load_program", "trace"}:
         return getattr(importlib.import_module(".static", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

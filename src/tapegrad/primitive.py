@@ -17,6 +17,7 @@ never branches on values, and never writes into an array.
 from __future__ import annotations
 
 import inspect
+import sys
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from ._tape import Observer
 
 UFUNCS: dict[Any, Recorder] = {}  # NumPy's ufunc -> the op that records it
+
+OWN: dict[str, Callable[..., Any]] = {}  # the functions of tapegrad's own ops, by names that a file can hold
 
 # What rules compute with as it is. Lists do not do arithmetic, and some subclasses of arrays do another one.
 _PLAIN = frozenset({ndarray, bool, int, float, *np.sctypeDict.values()})
@@ -113,6 +116,7 @@ def primitive(
     adapted = [_adapt(op.name, rule, places, defaults, parameters) for rule in rules]
     op.rules = tuple(rule for rule, _ in adapted)
     op.needs = tuple(need for _, need in adapted)
+    _enter(op.name, function)
     simple = is_ufunc or isinstance(function, BuiltinFunctionType)  # gives an array and takes no parameters
     if simple and len(rules) == 2 and None not in rules:
         call = _binary(op)
@@ -139,6 +143,7 @@ def variadic(
     The rule may ask for `index`, `arguments` (all arrays, in order), `out`, `shape` and parameters.
     """
     ops: dict[int, Op] = {}
+    _enter(name, function)
 
     def op_for(count: int) -> Op:
         op = ops.get(count)
@@ -155,6 +160,22 @@ def variadic(
     call.__name__ = call.__qualname__ = name
     call.op_for = op_for  # type: ignore[attr-defined]
     return call
+
+
+def _enter(name: str, function: Callable[..., Any]) -> None:
+    """Note an op that a module of tapegrad's makes: `ops.shape:astype`, and `ops.shape:astype/2` for a second one."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    module = "" if frame is None else str(frame.f_globals.get("__name__"))
+    package = __name__.partition(".")[0] + "."
+    if module.startswith(package):
+        key = plain = f"{module.removeprefix(package)}:{name}"
+        count = 1
+        while key in OWN:
+            count += 1
+            key = f"{plain}/{count}"
+        OWN[key] = function
 
 
 def constant(function: Callable[..., Any], *, name: str | None = None) -> Recorder:

@@ -2,5 +2,6 @@
 
 from .compiled import Compiled, compile, trace
 from .program import Constant, Entry, Program, Variable
+from .saved import LoadedProgram, load_program
 
-__all__ = ["Compiled", "Constant", "Entry", "Program", "Variable", "compile", "trace"]
+__all__ = ["Compiled", "Constant", "Entry", "LoadedProgram", "Program", "Variable", "compile", "load_program", "trace"]

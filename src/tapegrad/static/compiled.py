@@ -144,7 +144,7 @@ class _Run:
         self._guards = self.traced.guards
         self.program = optimized(self.whole, self._fuse)
         self._replay = Replay(self.program)
-        self._copied = _not_of_this_call(self.program)
+        self._copied = not_of_this_call(self.program)
         return result
 
     def _written(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
@@ -209,7 +209,7 @@ class _Run:
         return result
 
 
-def _not_of_this_call(program: Program) -> list[int]:
+def not_of_this_call(program: Program) -> list[int]:
     """The places of results that are not arrays made in the call for this place alone."""
     made = {entry.out for entry in program.entries}
     seen: set[Any] = set()

@@ -15,6 +15,7 @@ import numpy as np
 from .._tape import Tensor, wrap
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
 
 
@@ -164,6 +165,16 @@ class Program:
 
     def _kind_of(self, cell: Any) -> str:
         return str(cell.tensor.shape)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program into a file that `load_program` reads, with the values that its state has now.
+
+        Raises TraceError for what a file cannot hold: effects, such as assignments and draws, and ops that are not
+        tapegrad's own. OSError says that the file cannot be written.
+        """
+        from .saved import save  # which stands on programs
+
+        save(self, path)
 
     def explain(self) -> str:
         """What the passes did, what is left, and the bytes that it makes."""
