@@ -58,11 +58,12 @@ class Compiled:
             return self._function(*arguments, **keywords)
         kinds: list[Any] = [mode.recording, get_default_dtype()]
         arrays: list[Any] = []
-        _describe((arguments, keywords), kinds, arrays)
-        key = tuple(kinds)
+        _describe(arguments, kinds, arrays)
+        if keywords:
+            _describe(keywords, kinds, arrays)
         runs = self._runs
         for run in reversed(runs):
-            if run.key == key and run.holds():
+            if run.key == kinds and run.holds():
                 if run is not runs[-1]:
                     self._keep(run)
                 if run.checked:
@@ -70,7 +71,7 @@ class Compiled:
                 with self._lock:
                     return run.replayed(arrays) if run.checked else run.check(arrays, arguments, keywords)
         with self._lock:
-            run = _Run(self._function, key, self._fuse)
+            run = _Run(self._function, kinds, self._fuse)
             result = run.trace(arguments, keywords)
         self._keep(run)
         return result
@@ -116,8 +117,8 @@ def trace(function: Callable[..., Any], *examples: Any) -> Program:
     """The program of a function of such arguments: it runs once, and all state is put back."""
     if mode.tracer is not None:
         raise TraceError("trace: a program is being traced already, and a program is not a part of another")
-    _describe((examples, {}), [], [])
-    run = _Run(function, (), fuse=False)
+    _describe(examples, [], [])
+    run = _Run(function, [], fuse=False)
     try:
         run.trace(examples, {})
     finally:
@@ -128,7 +129,7 @@ def trace(function: Callable[..., Any], *examples: Any) -> Program:
 class _Run:
     """One program of a function, and how to run it."""
 
-    def __init__(self, function: Callable[..., Any], key: tuple[Any, ...], fuse: bool) -> None:
+    def __init__(self, function: Callable[..., Any], key: list[Any], fuse: bool) -> None:
         self.key = key
         self.checked = False
         self._function = function
@@ -289,9 +290,17 @@ def _varies(leaf: Any) -> bool:
 
 def _describe(tree: Any, kinds: list[Any], arrays: list[Any]) -> None:
     """Add to `kinds` what makes a program for some arguments fit others, and to `arrays` what may differ."""
-    if isinstance(tree, Tensor):
+    kind = type(tree)
+    if kind is np.ndarray:
+        kinds += (np.ndarray, tree.shape, tree.dtype)
+        arrays.append(tree)
+    elif kind is tuple or kind is list:
+        kinds += (kind, len(tree))
+        for item in tree:
+            _describe(item, kinds, arrays)
+    elif isinstance(tree, Tensor):
         if tree._entry is None:
-            kinds.append((Tensor, tree._array.shape, tree._array.dtype))
+            kinds += (Tensor, tree._array.shape, tree._array.dtype)
             arrays.append(tree._array)
             return
         if not tree.is_leaf and mode.recording:
@@ -301,23 +310,23 @@ def _describe(tree: Any, kinds: list[Any], arrays: list[Any]) -> None:
             )
         kinds.append(_Same(tree))
     elif isinstance(tree, np.ndarray | np.generic):
-        kinds.append((np.ndarray, tree.shape, tree.dtype))
+        kinds += (np.ndarray, tree.shape, tree.dtype)
         arrays.append(tree)
+    elif isinstance(tree, float):
+        kinds += (kind, repr(tree))  # where -0.0 is not 0.0, and a NaN is itself
     elif (opened := contents(tree)) is not None:
-        kinds.append((type(tree), tuple(opened)))
+        kinds += (kind, tuple(opened))
         for item in opened.values():
             _describe(item, kinds, arrays)
-    elif isinstance(tree, float):
-        kinds.append((type(tree), repr(tree)))  # where -0.0 is not 0.0, and a NaN is itself
     else:
         try:
             hash(tree)
         except TypeError:
             raise TypeError(
-                f"compile: expected arrays, Tensors, numbers and strings as arguments, got {type(tree).__name__}, "
-                "which cannot be told from another one"
+                f"compile: expected arrays, Tensors, numbers and strings as arguments, got {kind.__name__}, which "
+                "cannot be told from another one"
             ) from None
-        kinds.append((type(tree), tree))
+        kinds += (kind, tree)
 
 
 class _Same:
