@@ -2,8 +2,8 @@
 
     python examples/sentiment.py --data FOLDER      (the folder of reviews.txt and labels.txt, packed or not)
 
-Three methods, each for two epochs: words counted; words present or not (at least 0.86 of 5,000 test reviews told
-right); of these only words that are frequent and tell something (0.86 again, and much faster). Then the best of several
+Three methods, each for two epochs: words counted (at least 0.80 of 5,000 test reviews told right); words present or
+not (0.86); of these only words that are frequent and tell something (0.86, and much faster). Then the best of several
 settings (0.88), chosen on reviews held back from the 20,000 to learn from: the test reviews choose nothing.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from common import COLOURS, draw, reached, run, table
 
 import tapegrad as tg
-from tapegrad import nn, optim
+from tapegrad import data, nn, optim
 from tapegrad.data import Reviews, Vocabulary, datasets
 from tapegrad.train import Trainer, accuracy
 
@@ -47,16 +47,16 @@ class Setting(NamedTuple):
     polarity: float = 0.0  # and how large |log(positive / negative)| of that must be
     pairs: bool = False  # whether two words in a row are a word too
     loss: Any = squared_error
-    optimizer: Any = momentum(3e-3)
+    optimizer: Any = momentum(2e-3)
     epochs: int = 2
 
 
 METHODS = {
-    "1 counts": Setting(unique=False, optimizer=momentum(5e-4)),
+    "1 counts": Setting(unique=False, optimizer=momentum(1e-4)),
     "2 presence": Setting(),
-    "3 telling words": Setting(minimum=51, polarity=0.1, optimizer=momentum(1e-3)),
+    "3 telling words": Setting(minimum=51, polarity=0.1),
 }
-GOALS = {"2 presence": 0.86, "3 telling words": 0.86, "best": 0.88}  # test accuracies
+GOALS = {"1 counts": 0.80, "2 presence": 0.86, "3 telling words": 0.86, "best": 0.88}  # test accuracies
 
 
 class Network(nn.Module):
@@ -66,6 +66,7 @@ class Network(nn.Module):
         self.words = nn.EmbeddingBag(words, 10, mode="sum")
         self.words.weight.assign_(np.zeros((words, 10), np.float32))
         self.out = nn.Linear(10, 1, bias=False)
+        self.out.weight.assign_(nn.init.orthogonal((10, 1)))  # of length 1, in any direction
 
     def forward(self, ids, offsets):
         return self.out(self.words(ids, offsets))[:, 0]
@@ -85,7 +86,7 @@ class Result(NamedTuple):
 
     words: Vocabulary
     model: Network
-    accuracies: list[float]  # after each epoch
+    accuracy: float
     seconds: float
 
 
@@ -104,11 +105,14 @@ def learn(setting, material):
     words = material.words.filter(setting.minimum, setting.polarity)
     model = Network(len(words))
     metrics = {"accuracy": lambda logits, labels: accuracy(tg.sigmoid(logits), labels)}
-    trainer = Trainer(model, setting.optimizer(model.parameters()), setting.loss, metrics=metrics)
+    optimizer = setting.optimizer(model.parameters())
     training, test = ((words.bags(texts, setting.unique), labels) for texts, labels in material[:2])
-    history = trainer.fit(training, setting.epochs, 250, validation=test, progress=False)
+    batches = data.batches(*training, 250)
+    schedule = optim.CosineAnnealingLR(optimizer, setting.epochs * len(batches))
+    trainer = Trainer(model, optimizer, setting.loss, metrics=metrics, schedule=schedule, schedule_each="batch")
+    history = trainer.fit(batches, setting.epochs, validation=test, progress=False)
     seconds = material.seconds + time.perf_counter() - started
-    return Result(words, model, [row["validation accuracy"] for row in history], seconds)
+    return Result(words, model, history[-1]["validation accuracy"], seconds)
 
 
 def with_pairs(texts):
@@ -125,32 +129,30 @@ def main(options):
     best = choose(training)
     results["best"] = learn(best, read(training, test, best.pairs))
     rows = [
-        (name, f"{len(result.words):,}", f"{result.accuracies[-1]:.4f}", f"{result.seconds:.1f}")
+        (name, f"{len(result.words):,}", f"{result.accuracy:.4f}", f"{result.seconds:.1f}")
         for name, result in results.items()
     ]
     table("Test reviews told right", ("method", "words", "test accuracy", "seconds"), rows)
     neighbours = {name: similar(results[name], WORD) for name in ("2 presence", "3 telling words")}
     table(f'Most similar to "{WORD}"', list(neighbours), list(zip(*neighbours.values(), strict=True)))
     draw(options.plot, (9, 5.5), lambda figure: paint(figure, results["2 presence"]))
-    good = [reached(f"{name}:", results[name].accuracies[-1], at_least=goal) for name, goal in GOALS.items()]
+    good = [reached(f"{name}:", results[name].accuracy, at_least=goal) for name, goal in GOALS.items()]
     return all(good)
 
 
 def choose(training):
-    """The setting, epochs included, that is best on reviews held back."""
+    """The setting that is best on reviews held back."""
     kept, held = (Reviews(training.texts[part], training.labels[part]) for part in (KEPT, HELD))
     found = []
     for pairs in (False, True):
         material = read(kept, held, pairs)
         for minimum in (5, 20):
-            setting = Setting(True, minimum, 0.0, pairs, cross_entropy, optim.Adam, epochs=4)
-            accuracies = learn(setting, material).accuracies
-            found.append((max(accuracies), setting._replace(epochs=1 + int(np.argmax(accuracies)))))
+            setting = Setting(True, minimum, 0.0, pairs, cross_entropy, optim.Adam, epochs=3)
+            found.append((learn(setting, material).accuracy, setting))
     rows = [
-        (f"words{' and pairs' * setting.pairs}", f"{setting.minimum}", f"{setting.epochs}", f"{measured:.4f}")
-        for measured, setting in found
+        (f"words{' and pairs' * setting.pairs}", f"{setting.minimum}", f"{measured:.4f}") for measured, setting in found
     ]
-    table("Held-back reviews told right", ("setting", "seen at least", "best epochs", "accuracy"), rows)
+    table("Held-back reviews told right", ("setting", "seen at least", "accuracy"), rows)
     return max(found, key=lambda pair: pair[0])[1]
 
 

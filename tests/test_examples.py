@@ -404,7 +404,7 @@ def test_similar_words_are_those_whose_rows_have_the_largest_products(example):
     rows = np.zeros((4, 10), np.float32)
     rows[:, 0] = 2, -3, 3, 0.1
     model.words.weight.assign_(rows)
-    assert module.similar(module.Result(words, model, [], 0.0), "excellent", 3) == ["great", "excellent", "film"]
+    assert module.similar(module.Result(words, model, 0.0, 0.0), "excellent", 3) == ["great", "excellent", "film"]
 
 
 def test_reviews_are_either_kept_or_held_back(example):
