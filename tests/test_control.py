@@ -221,6 +221,16 @@ def test_a_choice_inside_of_a_loop_inside_of_a_choice() -> None:
     assert len(fast.programs) == 1
 
 
+def test_what_the_other_branch_of_an_inner_choice_uses_is_found() -> None:
+    def step(x: Any, y: Any) -> Any:
+        h = x * 2
+        return tg.cond(x.sum() > 0, lambda: tg.cond(y.sum() > 0, lambda: x, lambda: h), lambda: -x)
+
+    fast = compiled(step)
+    for x, y, expected in [(1.0, 1.0, 1.0), (2.0, 1.0, 2.0), (3.0, -1.0, 6.0), (-4.0, 1.0, 4.0), (5.0, -1.0, 10.0)]:
+        assert fast(np.full(2, x), np.full(2, y)).tolist() == [expected] * 2
+
+
 def test_a_recurrent_cell_is_scanned() -> None:
     tg.random.seed(0)
     cell, layer = nn.RNNCell(3, 4), nn.RNN(3, 4)

@@ -79,10 +79,11 @@ def test_slices_that_are_added_up_keep_the_sign_of_zero() -> None:
     def step(x: Any) -> Any:
         x = tg.asarray(x)
         x.requires_grad = True
-        (x[0] * -0.0 + x[0] * -0.0 + x[1] * 0.0 + x[2] * 0.0).sum().backward()
+        (x[1] * 0.0 + x[2] * 0.0 + x[0] * -0.0 + x[0] * -0.0).sum().backward()
         return x.grad
 
     x = np.ones((3, 2))
+    assert np.signbit(step(x).numpy()[0]).all()
     bits(compiled(step)(x), step(x))
 
 
@@ -274,6 +275,19 @@ def test_a_number_of_python_is_found_at_the_second_call() -> None:
     scale[0] = 3.0
     with pytest.raises(tg.TraceError, match="the function did something else: multiply"):
         step(x)
+
+
+def test_a_value_of_python_that_is_a_result_is_found_at_the_second_call() -> None:
+    calls: list[int] = []
+
+    def step(x: Any) -> Any:
+        calls.append(1)
+        return x * 2, len(calls)
+
+    fast = compiled(step)
+    fast(np.ones(2))
+    with pytest.raises(tg.TraceError, match=r"other values of Python: \[None, 2\] in the place of \[None, 1\]"):
+        fast(np.ones(2))
 
 
 def test_random_numbers_of_numpy_are_found_at_the_second_call() -> None:
@@ -779,6 +793,21 @@ def test_transforms_run_in_programs() -> None:
         return step, [w]
 
     compare(made, [(np.full(3, n / 4, np.float32),) for n in range(4)])
+
+
+def test_a_checkpointed_function_draws_once_in_a_program() -> None:
+    def made() -> Any:
+        w = tg.tensor(np.ones(8), requires_grad=True)
+
+        def step(x: Any) -> Any:
+            w.grad = None
+            out = tg.checkpoint(lambda w: np.tanh(nn.functional.dropout(w, 0.5) * x).sum())(w)
+            out.backward()
+            return out, w.grad
+
+        return step, [w]
+
+    compare(made, [(np.full(8, n / 4),) for n in range(4)])
 
 
 def test_second_order_in_a_program() -> None:

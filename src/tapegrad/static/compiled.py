@@ -187,7 +187,7 @@ class _Run:
 
     def check(self, arrays: list[Any], arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
         """Replay, go back, run the function, and raise TraceError where they differ."""
-        program, first = self.whole, self.traced
+        program, first, fixed = self.whole, self.traced, self._fixed
         before = Snapshot()
         for cell in [*program.state.values(), *(cell for cell, _ in program.writes)]:
             before.take(cell)
@@ -202,6 +202,11 @@ class _Run:
         try:
             result = self._written(arguments, keywords)
             _compare(program, first, replayed, self.whole, self.traced)
+            if not _equal(fixed, self._fixed):
+                raise TraceError(
+                    f"compile: at the second call, the function gave other values of Python: {self._fixed} in the "
+                    f"place of {fixed}. They are frozen in a program: give them as arrays, or compute them outside"
+                )
         except BaseException:
             self.whole, self.traced = program, first
             raise
@@ -267,6 +272,14 @@ def _alike(one: Entry, other: Entry) -> bool:
     """Whether two entries have the same arguments and parameters, as far as these can be compared."""
     try:
         return one.arguments == other.arguments and (one.effect or bool(one.params == other.params))
+    except ValueError:
+        return False
+
+
+def _equal(one: list[Any], other: list[Any]) -> bool:
+    """Whether what is fixed in two results is the same, as far as it can be compared."""
+    try:
+        return one == other
     except ValueError:
         return False
 
