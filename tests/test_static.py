@@ -521,6 +521,17 @@ def test_results_are_the_callers_own() -> None:
     bits(step(x)[:4], kept[0][:4])
 
 
+def in_place(x: Any) -> Any:
+    x += 1
+    return x
+
+
+@pytest.mark.parametrize("change", [in_place, lambda x: x.assign_(x + 1)])
+def test_arguments_are_not_changed(change: Any) -> None:
+    with pytest.raises(tg.TraceError, match=rf"changing an argument at .*{HERE} cannot be in a program: .* x = x \+ y"):
+        compiled(change)(tg.zeros(2))
+
+
 def test_results_that_are_held_are_not_overwritten_by_the_next_call() -> None:
     w = tg.tensor([1.0, 2.0], requires_grad=True)
     moves = optim.SGD([w], 0.1)

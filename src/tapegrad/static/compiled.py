@@ -156,8 +156,9 @@ class _Run:
             if _varies(leaf):
                 # An object of its own: one array may be given twice, or be state, too.
                 array = np.asarray(leaf._array if isinstance(leaf, Tensor) else leaf).view()
-                given.append(written.argument(array, isinstance(leaf, Tensor)))
-                leaves[place] = wrap(array)
+                own = wrap(array)
+                given.append(written.argument(own, isinstance(leaf, Tensor)))
+                leaves[place] = own
         positional, named = rebuild(leaves)
         del leaves
         with tracing(written):

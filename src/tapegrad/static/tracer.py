@@ -76,15 +76,17 @@ class Trace(Tracer):
         self.digests: dict[Variable, int] = {}  # of constants, which their owner may write into
         self.snapshot = Snapshot()
         self.tensors: set[Variable] = set()  # whose values are Tensors where the function runs by itself
+        self._given: list[Tensor] = []  # the arguments
         self._aliases: list[Any] = []  # other arrays with the value of a variable
         self._known: dict[int, Variable] = {}  # by the id of an array
         self._cells: dict[int, Value] = {}  # by the id of the Tensor, which the cell keeps
         self._gradients: dict[int, Gradient] = {}
         self._shared: list[tuple[Any, Tensor]] = []  # weakly, Tensors that have the array of one in a cell
 
-    def argument(self, array: Any, tensor: bool) -> Variable:
-        """A variable for an array that the function is given, perhaps in a Tensor."""
-        variable = self._variable(array)
+    def argument(self, given: Tensor, tensor: bool) -> Variable:
+        """A variable for a Tensor that the function is given, in the place of an array or of a `tensor`."""
+        self._given.append(given)
+        variable = self._variable(given._array)
         if tensor:
             self.tensors.add(variable)
         return variable
@@ -143,6 +145,8 @@ class Trace(Tracer):
 
     def assigns(self, tensor: Any, value: Tensor, array: Any) -> None:
         """A Tensor is about to have another value."""
+        if any(tensor is given for given in self._given):
+            self.refuses("changing an argument", "the caller's would stay as it is; write x = x + y, and return it")
         variable = self._of_tensor(value)
         known = self._known.get(id(tensor._array))
         if id(tensor) not in self._cells and (known is None or known in self.state):
