@@ -18,7 +18,8 @@ from common import draw, images, plain_ticks, reached, run, table
 from tapegrad import data, nn, optim
 from tapegrad.train import Trainer, accuracy
 
-GOALS = {"MNIST": 0.98, "digits": 0.97}  # the test accuracy of the best recipe, which is the last
+WIDTH = 300  # of the hidden layer whose best recipe has a goal
+GOALS = {"MNIST": 0.98, "digits": 0.97}
 
 
 def squared_error(outputs, labels):
@@ -47,28 +48,30 @@ class Recipe(NamedTuple):
 RECIPES = [
     Recipe((), squared_error, optim.Momentum, 2e-4, 256, 470),
     Recipe((), cross_entropy, optim.Momentum, 2e-4, 256, 470),
-    Recipe((300,), squared_error, optim.Momentum, 2e-4, 256, 470),
-    Recipe((300,), cross_entropy, optim.Momentum, 2e-4, 256, 470),
+    Recipe((WIDTH,), squared_error, optim.Momentum, 2e-4, 256, 470),
+    Recipe((WIDTH,), cross_entropy, optim.Momentum, 2e-4, 256, 470),
     Recipe((128,), squared_error, optim.SGD, 1e-4, 128, 10_000, standardised=True),
     Recipe((128,), cross_entropy, optim.SGD, 1e-4, 128, 10_000, standardised=True),
-    Recipe((300,), cross_entropy, optim.Nesterov, 1.5e-3, 128, 4_690, falling=True),
+    Recipe((WIDTH,), cross_entropy, optim.Nesterov, 1.5e-3, 128, 4_690, falling=True),
 ]
 
 
 def main(options):
     source = images(options.data)
-    rows, curves = [], {}
+    rows, curves, finals = [], {}, []
     for recipe in RECIPES:
         started = time.perf_counter()
         name, curve = train(recipe, source.training, source.test)
         seconds, final = time.perf_counter() - started, curve[-1][1]
         optimizer = f"{recipe.optimizer.__name__}({recipe.rate:g})"
         rows.append((name, recipe.loss.__name__, optimizer, f"{curve[-1][0]:,}", f"{final:.4f}", f"{seconds:.1f}"))
+        if recipe.hidden == (WIDTH,):
+            finals.append(final)
         curves[f"{name}, {recipe.loss.__name__.replace('_', ' ')}, {optimizer}"] = curve
         print(f"{', '.join(rows[-1][:3])}: test accuracy {final:.4f}")
     table(f"{source.name}", ("network", "loss", "optimizer", "steps", "accuracy", "seconds"), rows)
     draw(options.plot, (8, 5), lambda figure: paint(figure, source.name, curves))
-    return reached("Test accuracy of the best recipe", final, at_least=GOALS[source.name])
+    return reached(f"Best test accuracy of {WIDTH} hidden values", max(finals), at_least=GOALS[source.name])
 
 
 def train(recipe, training, test):
@@ -90,7 +93,7 @@ def train(recipe, training, test):
     curve = []
 
     def measure(trainer):
-        if trainer.iteration == total or trainer.iteration % max(1, total // 10) == 0:
+        if trainer.iteration == total or trainer.iteration % -(-total // 10) == 0:
             curve.append((trainer.iteration, trainer.evaluate(*test)["accuracy"]))
 
     trainer.fit(batches, epochs, after_batch=measure, progress=False)
