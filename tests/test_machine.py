@@ -277,3 +277,17 @@ def test_without_fusion_numba_is_never_started():
     done = subprocess.run([sys.executable, "-c", "\n".join(line[4:] for line in code.splitlines())],
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_single_numbers_may_be_numpys_scalars():
+    """Which have no memory of their own that lasts."""
+
+    def steps(x, a, b):
+        return x * a + b, (x - a) * b
+
+    for shape in ((30,), (200, 300)):
+        x, a, b = drawn(*shape), np.float32(0.9), np.float32(0.1)
+        step, plain = compile(steps), compile(steps, fuse=False)
+        for _ in range(5):
+            for one, other in zip(step(x, a, b), plain(x, a, b), strict=True):
+                np.testing.assert_array_equal(one, other)

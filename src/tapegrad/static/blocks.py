@@ -25,6 +25,7 @@ from .machine import (
     SQUARE,
     Unsuitable,
     gathered,
+    in_memory,
     size,
 )
 from .program import Entry, Program, Variable
@@ -150,7 +151,7 @@ class Blocks:
         from ..kernels import machine, threads
 
         results = [np.empty(self.shape, F4) for _ in range(self._results)]
-        inputs = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
+        inputs = [in_memory(array) for array in arrays]
         places = [array.__array_interface__["data"][0] for array in (self._numbers, *results, *inputs)]
         threads.run(
             machine.execute, -(-self._rows // self._block), self._code, np.array([0, *places]), self._block, self._rows,

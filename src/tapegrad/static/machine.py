@@ -265,7 +265,7 @@ class Steps:
         from ..kernels import machine, threads
 
         results = [np.empty(shape, F4) for shape in self.outputs]
-        inputs = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
+        inputs = [in_memory(array) for array in arrays]
         places = [array.__array_interface__["data"][0] for array in (self._numbers, *results, *inputs)]
         threads.run(
             machine.execute, 1, self.code, np.array([0, *places]), 0, 0,
@@ -389,6 +389,13 @@ class Steps:
     def _release(self, place: Place) -> None:
         if place.slot == BUFFER:
             self._free.append((place.start, -(-place.view.size // 16) * 16))
+
+
+def in_memory(value: Any) -> Any:
+    """An array that lies in one piece: NumPy's scalars have no lasting address."""
+    if type(value) is np.ndarray and value.flags.c_contiguous and value.flags.aligned:
+        return value
+    return np.array(value, order="C")
 
 
 def _inside(view: Any, base: Any) -> bool:
