@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from . import errors, ops, random
 from ._dtype import get_default_dtype, set_default_dtype
 from ._tape import Tensor, no_grad
-from .control import cond, scan, while_loop
 from .debug import debug, detect_nan, keep_gradients, profile, show_tape, tape, to_dot
 from .errors import *
 from .kernels.threads import get_num_threads, set_num_threads
@@ -27,6 +26,7 @@ from .transforms import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and
 
 if TYPE_CHECKING:
     from . import data, io, nn, optim, static, testing, train
+    from .control import cond, scan, while_loop
     from .static import compile, load_program, trace
 
 __version__ = "0.1.0"
@@ -87,6 +87,8 @@ def __getattr__(name: str) -> Any:
     """Import on first use what most programs do without."""
     if name in {"data", "io", "nn", "optim", "static", "testing", "train"}:
         return importlib.import_module(f".{name}", __name__)
+    if name in {"cond", "scan", "while_loop"}:
+        return getattr(importlib.import_module(".control", __name__), name)
     if name in {"compile", "load_program", "trace"}:
         return getattr(importlib.import_module(".static", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
