@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from llvmlite import ir
@@ -56,3 +57,7 @@ def pause(context: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), generate
+
+
+# Other threads may have the processor now.
+step_aside = types.ExternalFunction("sched_yield", types.int32()) if hasattr(os, "sched_yield") else pause

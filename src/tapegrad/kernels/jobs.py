@@ -5,7 +5,7 @@ Each number has a cache line of its own, so that those who watch one do not slow
 
 from __future__ import annotations
 
-from .atomic import fetch_add, pause, read, write
+from .atomic import fetch_add, pause, read, step_aside, write
 from .jit import called, compiled
 
 NEXT = 0  # the first job that nobody has taken
@@ -13,6 +13,8 @@ CALL = 8  # the number of the call
 BELL = 16  # the number of the last call that has begun
 LEFT = 24  # how many helpers have left the call
 SIZE = 32  # of the array
+
+_AWAKE = 4_000  # looks at the bell before a helper lets others have the processor
 
 
 @called
@@ -31,13 +33,18 @@ def taken(state, jobs):
 
 @compiled
 def wait_for_bell(state, last, leaving, patience):
-    """Look at the bell until it tells of another call than the `last`; a helper that is `leaving` a call says so."""
+    """Look at the bell until it tells of another call than the `last`; a helper that is `leaving` a call says so.
+
+    After a while it looks less often, and lets other threads have the processor in between.
+    """
     if leaving:
         fetch_add(state, LEFT, 1)
-    for _ in range(patience):
+    for look in range(patience):
         if read(state, BELL) != last:
             return True
         pause()
+        if look > _AWAKE and look % 16 == 0:
+            step_aside()
     return False
 
 

@@ -18,7 +18,7 @@ from .jobs import CALL, LEFT, NEXT, SIZE, wait_for_bell, wait_for_helpers
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_PATIENCE = 8_000  # looks at the bell before a helper goes to sleep
+_PATIENCE = 60_000  # looks at the bell before a helper goes to sleep
 
 
 class _Call(NamedTuple):
