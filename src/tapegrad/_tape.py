@@ -276,9 +276,7 @@ class Tracer(Observer):
     def constant(self, array: Any) -> None:
         """A Tensor is about to be made of an array that is no Tensor's."""
 
-    def ran(
-        self, name: str, function: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]
-    ) -> None:
+    def ran(self, name: str, function: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         """`function`, which takes arrays and may be called again, made a tuple of the arrays of `outputs`."""
 
     def refuses(self, what: str, remedy: str) -> None:
