@@ -286,7 +286,8 @@ def _equal(one: list[Any], other: list[Any]) -> bool:
 
 
 def _like(one: Constant, other: Constant) -> bool:
-    return np.shape(one.array) == np.shape(other.array) and np.asarray(one.array).dtype == np.asarray(other.array).dtype
+    a, b = np.asarray(one.array), np.asarray(other.array)
+    return a.shape == b.shape and bool(a.dtype == b.dtype)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -78,7 +78,7 @@ def plot_histograms(
     figure, axes = _figure(title)
     for row, (part, strength) in enumerate(zip(values, np.linspace(0.4, 1, len(shown)), strict=True)):
         counts, _ = np.histogram(part[np.isfinite(part)], edges)
-        heights = HEIGHT * counts / max(counts.max(), 1)
+        heights = HEIGHT * counts / max(int(counts.max()), 1)
         axes.stairs(heights - row, edges, baseline=-row, fill=True, color=COLOURS[0], alpha=strength)
         axes.axhline(-row, color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks([-row for row in range(len(shown))], [f"{iterations[place]:,}" for place in shown])
