@@ -79,3 +79,32 @@ def test_nothing_that_is_not_finite_spreads():
     assert not np.isfinite(result[:, 6]).any()
     rest = np.delete(np.delete(result, 3, 0), 6, 1)
     assert np.isfinite(rest).all()
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_programs_take_the_quicker_products_with_matrices_transposed_as_they_are(fast, monkeypatch):
+    from tapegrad.static import compile
+
+    monkeypatch.setattr(product, "_faster", fast)
+    x, w = drawn(120, 300, False, np.float32, 1), tg.tensor(drawn(300, 150, False, np.float32, 2), requires_grad=True)
+
+    def step(x):
+        w.grad = None
+        ((x @ w) ** 2).mean().backward()
+        return w.grad
+
+    run = compile(step)
+    expected = step(x).numpy()
+    for _ in range(3):
+        np.testing.assert_allclose(run(x).numpy(), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    functions = [entry.function for entry in run.programs[0].entries]
+    assert functions.count(product.matmul) == (2 if fast else 0)
+
+
+def test_which_is_quicker_is_measured_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(product, "_faster", None)
+    monkeypatch.setattr(product, "_seconds", lambda task: asked.append(task()) or len(asked))
+    assert product.faster() is True
+    assert product.faster() is True
+    assert len(asked) == 2
