@@ -291,3 +291,35 @@ def test_single_numbers_may_be_numpys_scalars():
         for _ in range(5):
             for one, other in zip(step(x, a, b), plain(x, a, b), strict=True):
                 np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("shape", [(20,), (200, 300)])
+def test_the_sign_of_zero_is_kept(shape):
+    x = drawn(*shape)
+    with np.errstate(all="ignore"):
+        for fuse in (False, True):
+            step = compile(lambda x: (x / 0.0, x / -0.0, x * 0.0, x * -0.0, -x * 2.0), fuse=fuse)
+            for _ in range(3):
+                results = step(x)
+                for result, expected in zip(results, (x / 0.0, x / -0.0, x * 0.0, x * -0.0), strict=False):
+                    np.testing.assert_array_equal(result, expected)
+                    np.testing.assert_array_equal(np.signbit(result), np.signbit(expected))
+
+
+def test_ops_of_ones_own_are_not_taken_for_others_by_their_names():
+    doubled = [tg.primitive(lambda x: x * 2, lambda g: g * 2, name=name) for name in ("reshape", "concat")]
+    power = tg.primitive(lambda x, y: x + y, lambda g: g, None, name="pow")
+
+    def steps(x):
+        y = x + 1.0
+        for op in doubled:
+            y = op(y)
+        return power(y, 1) * 2.0 + y, y
+
+    x = drawn(20)
+    expected, got, _ = both(steps, x)
+    for fuse in (False, True):
+        step = compile(steps, fuse=fuse)
+        for result in (expected, got, *(step(x) for _ in range(3))):
+            np.testing.assert_array_equal(result[0], ((x + 1) * 4 + 1) * 2 + (x + 1) * 4)
+            np.testing.assert_array_equal(result[1], (x + 1) * 4)

@@ -232,7 +232,7 @@ def _concat_rule(g: Any, index: int, axis: int, bounds: Sequence[int]) -> Any:
     return g[(slice(None),) * axis + (slice(bounds[index], bounds[index + 1]),)]
 
 
-_concat = variadic(
+concat_op = variadic(
     lambda *arrays, axis, bounds: np.concatenate(arrays, axis),
     _concat_rule,
     name="concat",
@@ -255,7 +255,7 @@ def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     bounds = [0]
     for shape in shapes:
         bounds.append(bounds[-1] + shape[place])
-    return _concat(*arrays, axis=place, bounds=bounds)
+    return concat_op(*arrays, axis=place, bounds=bounds)
 
 
 _stack = variadic(

@@ -23,6 +23,7 @@ from .machine import (
     OF_TWO,
     POWER,
     SQUARE,
+    Numbers,
     Unsuitable,
     gathered,
     in_memory,
@@ -107,10 +108,10 @@ class Blocks:
         self._block = max(1, _BLOCK // self._columns)
         self._results = len(handed_on)
         self._slots = {variable: 2 + i for i, variable in enumerate([*handed_on, *self.inputs])}
-        self._constants: dict[float, int] = {}
+        self._python = Numbers()
         self._pieces: dict[Variable, int] = {}
         self._code = self._written(entries)
-        self._numbers = np.array(list(self._constants) or [0.0], F4)
+        self._numbers = self._python.array()
 
     def _written(self, entries: list[Entry]) -> Any:
         last = {variable: place for place, entry in enumerate(entries) for variable in entry.inputs()}
@@ -139,7 +140,7 @@ class Blocks:
     def _operand(self, argument: Any) -> tuple[int, int, int, int]:
         """The array of an operand, where it begins, and how far its rows and columns are apart."""
         if type(argument) is not Variable:
-            return NUMBERS, self._constants.setdefault(float(argument), len(self._constants)), 0, 0
+            return NUMBERS, self._python.place(argument), 0, 0
         if argument in self._pieces:
             return BUFFER, self._pieces[argument] * self._block * self._columns, self._columns, 1
         slot = self._slots[argument]

@@ -8,6 +8,7 @@ longer needed. What is handed on is always in arrays of its own.
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ _VIEWS = {
 _BROADCAST = shape.broadcast_to_op.op.function
 _SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
 POWER = elementwise.operator_pow.op.function
-_CONCAT = "concat"
+_CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
 
 FIELDS = 15
 
@@ -166,7 +167,7 @@ def _suits(program: Program, entry: Entry) -> bool:
         )
     if function in _VIEWS:
         return not any(True for _ in _variables_of(entry.params)) and _basic(entry.params)
-    return entry.name == _CONCAT
+    return function is _CONCAT
 
 
 def _variables_of(params: dict[str, Any]) -> Iterable[Variable]:
@@ -189,6 +190,22 @@ class Unsuitable(Exception):
 
     def __init__(self, out: Variable) -> None:
         self.out = out
+
+
+class Numbers:
+    """The numbers of Python among the operands of a run."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[float, float], int] = {}
+
+    def place(self, number: float) -> int:
+        """Where a number is; -0.0 is another one than 0.0, although it is equal."""
+        value = float(number)
+        return self._places.setdefault((value, math.copysign(1, value)), len(self._places))
+
+    def array(self) -> Any:
+        """All of them."""
+        return np.array([value for value, _ in self._places] or [0.0], F4)
 
 
 class Place:
@@ -222,7 +239,7 @@ class Steps:
         self.inputs = list(inputs)
         self.outputs = [program.kinds[variable].shape for variable in handed_on]
         self._code: list[list[int]] = []
-        self._constants: dict[float, int] = {}
+        self._python = Numbers()
         self._last: dict[int, int] = {}
         self._free: list[tuple[int, int]] = []  # pieces of the buffer: start, length
         self._length = 0
@@ -250,7 +267,7 @@ class Steps:
                 self._release(self._places[variable])
         self._places.clear()
         self.code = np.array(self._code, np.int64).reshape(-1, FIELDS)
-        self._numbers = np.array(list(self._constants) or [0.0], F4)
+        self._numbers = self._python.array()
 
     def _root_of(self, entry: Entry, results: dict[Variable, int]) -> Variable:
         """Whose memory the result of an entry lies in: for a view that of the array that it views."""
@@ -307,7 +324,7 @@ class Steps:
             (x_row, x_step), (y_row, y_column) = _strides(x), _strides(y)
             self._write(_MATMUL, (x.shape[0], y.shape[1], x.shape[1]), out, y.shape[1], places[0], x_row, x_step,
                         places[1], y_row, y_column)  # fmt: skip
-        elif entry.name == _CONCAT:
+        elif function is _CONCAT:
             axis, bounds = entry.params["axis"], entry.params["bounds"]
             for place, low, high in zip(places, bounds, bounds[1:], strict=False):
                 part = out.view[(slice(None),) * axis + (slice(low, high),)]
@@ -366,8 +383,7 @@ class Steps:
     def _place(self, argument: Any) -> Place:
         if type(argument) is Variable:
             return self._places[argument]
-        start = self._constants.setdefault(float(argument), len(self._constants))
-        return Place(NUMBERS, start, np.empty((), F4))
+        return Place(NUMBERS, self._python.place(argument), np.empty((), F4))
 
     def _new(self, entry: Entry, slot: int | None) -> Place:
         """A place for the result of an entry: an array of its own if it is handed on, else a piece of the buffer."""

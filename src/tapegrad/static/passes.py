@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..ops.elementwise import operator_pow, pow
+from ..ops.shape import reshape_op
 from .blocks import blocked
 from .machine import mechanised, prepare
 from .products import has_large_products, tiled
@@ -98,9 +100,10 @@ def tidied(program: Program) -> Program:
             ):
                 return other
         first = entry.arguments[0] if entry.arguments else None
-        if entry.name == "pow" and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 1:
-            return first if type(first) is Variable and program.kinds[first] == program.kinds[entry.out] else entry.out
-        if entry.name == "reshape" and type(first) is Variable and program.kinds[first] == program.kinds[entry.out]:
+        unchanged = entry.function is _RESHAPE or (
+            entry.function in _POWERS and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 1
+        )
+        if unchanged and type(first) is Variable and program.kinds[first] == program.kinds[entry.out]:
             return first
         return entry.out
 
@@ -113,6 +116,10 @@ _NEUTRAL: dict[Any, tuple[tuple[int, float], ...]] = {
     np.true_divide: ((1, 1.0),),
     np.subtract: ((1, 0.0),),
 }
+
+
+# By their functions, since anybody may call an op of their own "reshape".
+_RESHAPE, _POWERS = reshape_op.op.function, (pow.op.function, operator_pow.op.function)
 
 
 def _is(program: Program, argument: Any, number: float) -> bool:
