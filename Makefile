@@ -21,11 +21,11 @@ demo: $(VENV)/demo
 	$(RUN) -m tapegrad demo $(if $(DATA),--data "$(DATA)")
 
 test: lint types
-	$(RUN) -m pytest --cov
+	$(RUN) -m pytest --cov --numprocesses auto
 
 # On the other Pythons the quick tests are enough: what they can find is a difference between versions.
 test-all: lint types
-	$(RUN) -m pytest --cov -m '' --hypothesis-profile=thorough
+	$(RUN) -m pytest --cov --numprocesses auto -m '' --hypothesis-profile=thorough
 	@mine=$$($(RUN) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); missing=; \
 	for version in $(PYTHONS); do \
 	    if [ $$version = $$mine ]; then continue; fi; \
