@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _identity = primitive(lambda x: x, lambda g: g, name="input")
 
 
-def _at_own_entry(name: str, leaf: Any) -> Tensor:
+def at_own_entry(name: str, leaf: Any) -> Tensor:
     """A Tensor with the value of `leaf` at a fresh entry, linked to the leaf's own where that is recorded outside."""
     value = leaf._array if isinstance(leaf, Tensor) else settled(name, leaf)
     number = type(value) is float
@@ -67,7 +67,7 @@ class _Linearized:
         leaves, self.rebuild_arguments = flatten(tuple(arguments))
         # A Number is how a Python number of an outer transform looks, so it counts as a number here, too.
         self.were_tensors = [isinstance(leaf, Tensor) and type(leaf) is not Number for leaf in leaves]
-        self.inputs = [_at_own_entry(name, leaf) for leaf in leaves]
+        self.inputs = [at_own_entry(name, leaf) for leaf in leaves]
         self.targets = [_entry(x) for x in self.inputs]
         with recording(True):
             self.result = function(*self.rebuild_arguments(self.inputs), **kwargs)

@@ -1,0 +1,89 @@
+"""TensorFlow 1's names, for old scripts: `import tapegrad.compat.v1 as tf`.
+
+A graph of calls that are put off, and sessions that run it with tapegrad's ops. docs/tf1.md lists what is covered.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from . import _operators, errors
+from ._array import *
+from ._control import *
+from ._dtypes import (
+    DType,
+    as_dtype,
+    complex64,
+    complex128,
+    double,
+    float16,
+    float32,
+    float64,
+    half,
+    int8,
+    int16,
+    int32,
+    int64,
+    string,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from ._dtypes import bool_ as bool
+from ._gradients import gradients
+from ._graph import (
+    Graph,
+    Operation,
+    Tensor,
+    constant,
+    get_default_graph,
+    get_default_session,
+    reset_default_graph,
+)
+from ._graph import convert as convert_to_tensor
+from ._initializers import *
+from ._math import *
+from ._old_names import *
+from ._placeholders import placeholder, placeholder_with_default
+from ._python_ops import *
+from ._random_ops import *
+from ._scopes import *
+from ._session import InteractiveSession, Session
+from ._shapes import Dimension, TensorShape
+from ._variables import (
+    GraphKeys,
+    Variable,
+    assign,
+    assign_add,
+    assign_sub,
+    global_variables,
+    global_variables_initializer,
+    group,
+    is_variable_initialized,
+    local_variables,
+    local_variables_initializer,
+    model_variables,
+    moving_average_variables,
+    no_op,
+    report_uninitialized_variables,
+    trainable_variables,
+    variables_initializer,
+)
+
+__version__ = "1.15.5"  # of the TensorFlow whose names these are
+newaxis = None
+
+# Imported when first asked for, so that a script pays for what it uses.
+_PARTS = {
+    "app", "contrib", "data", "estimator", "examples", "feature_column", "gfile", "image", "initializers", "keras",
+    "layers", "linalg", "logging", "losses", "math", "metrics", "nn", "python", "python_io", "random", "strings",
+    "summary", "test", "train",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'tensorflow' has no attribute {name!r}")

@@ -1,0 +1,117 @@
+"""What shape and dtype a tensor will have: its operation is tried on zeros, for two sizes of what is unknown.
+
+So no operation needs a rule of its own: dimensions that come out alike for both sizes are known, the others are not.
+Small values, such as shapes and axes, take part as they are. Nothing is tried before someone asks, and operations that
+are dear, or that draw or act, tell by `sample` what their result looks like.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..._tape import Tensor as Value
+from ..._tape import no_grad
+
+if TYPE_CHECKING:
+    from ._graph import Operation, Tensor
+    from ._shapes import Sizes
+
+_UNKNOWN = (2, 3)  # what an unknown dimension is tried with
+_SMALL = 64  # elements of a value that takes part as it is
+
+
+class Kind(NamedTuple):
+    """What is known of a tensor: sizes, dtype, and the small values that both trials gave."""
+
+    sizes: Sizes
+    dtype: np.dtype[Any]
+    values: tuple[Any, Any] | None = None
+
+
+def kind_of(tensor: Tensor) -> Kind:
+    """The shape and dtype of a tensor, as far as they can be known."""
+    if tensor.op.kinds is None:
+        waiting = [tensor.op]  # a stack of our own: graphs are deeper than Python's
+        while waiting:
+            op = waiting[-1]
+            missing = [x.op for x in op.inputs if x.op.kinds is None]
+            if missing:
+                waiting += missing
+            else:
+                waiting.pop()
+                if op.kinds is None:
+                    op.kinds = _tried(op)
+    assert tensor.op.kinds is not None
+    kind = tensor.op.kinds[tensor.index]
+    return kind if tensor._known is None else Kind(tensor._known, kind.dtype)
+
+
+def _tried(op: Operation) -> list[Kind]:
+    """What is known of the results of an operation whose inputs are known."""
+    count = len(op.outputs)
+    results: list[list[Any]] = []
+    with no_grad(), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for trial in range(2):
+            samples = [_sample(x, trial) for x in op.inputs]
+            if any(sample is None for sample in samples) and op.sample is None:
+                break
+            try:
+                if op.sample is None and (op.in_run or op.python):
+                    break
+                out = (op.sample or op.function)(*samples, **op.params)
+            except Exception:  # zeros may be no good arguments, and a run will tell what is wrong
+                break
+            results.append([_plain(value) for value in ([out] if op.one else out)])
+    if len(results) < 2:
+        kinds = [kind_of(x).dtype for x in op.inputs]
+        return [Kind(None, kinds[0] if kinds else np.dtype(np.float32))] * count
+    return [_agreed(results[0][place], results[1][place]) for place in range(count)]
+
+
+def _agreed(one: Any, other: Any) -> Kind:
+    if isinstance(one, Kind):  # of which the operation knows itself
+        return one
+    if one.ndim != other.ndim:
+        return Kind(None, one.dtype)
+    sizes = tuple(a if a == b else None for a, b in zip(one.shape, other.shape, strict=True))
+    small = max(one.size, other.size) <= _SMALL
+    return Kind(sizes, one.dtype, (one, other) if small else None)
+
+
+def _sample(tensor: Tensor, trial: int) -> Any:
+    kind = kind_of(tensor)
+    if kind.values is not None:
+        return kind.values[trial]
+    if kind.sizes is None:
+        return None
+    shape = [_UNKNOWN[trial] if size is None else size for size in kind.sizes]
+    if kind.dtype.kind == "O":
+        return np.full(shape, b"", object)
+    if kind.dtype.kind in "iu" and not shape:  # it may be a size, which is unknown too
+        return np.asarray(_UNKNOWN[trial], kind.dtype)
+    return np.zeros(shape, kind.dtype)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Kind):
+        return value
+    return np.asarray(value._array if isinstance(value, Value) else value)
+
+
+def constant_value(tensor: Tensor) -> Any:
+    """The value of a tensor if it is small and the same in every run; otherwise None."""
+    kind = kind_of(tensor)
+    return kind.values[0] if kind.values is not None and _is_fixed(tensor.op) else None
+
+
+def _is_fixed(op: Operation) -> bool:
+    if op.type in ("Shape", "Size", "Rank"):
+        sizes = kind_of(op.inputs[0]).sizes
+        return sizes is not None and None not in sizes
+    if op.in_run or op.python or (op.sample is not None and not op.inputs):
+        return False
+    return all(_is_fixed(x.op) for x in op.inputs)

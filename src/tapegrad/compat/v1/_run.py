@@ -1,0 +1,115 @@
+"""Running a graph: which operations are needed for what is fetched, in which order, and their values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..._tape import Tensor as Value
+from ..._tape import recording
+from ...errors import TapegradError, TraceError
+from ...transforms import at_own_entry
+from . import errors
+from ._graph import Operation, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ._session import BaseSession
+
+
+class Plan:
+    """The operations that fetched elements need, where some tensors are given."""
+
+    def __init__(self, fetched: Iterable[Tensor | Operation], given: Iterable[Tensor]) -> None:
+        fixed = self.given = set(given)
+        self.fetched = list(fetched)
+        waiting = [x.op if isinstance(x, Tensor) else x for x in self.fetched if x not in fixed]
+        needed: set[Operation] = set()
+        while waiting:
+            op = waiting.pop()
+            if op not in needed:
+                needed.add(op)
+                waiting += [x.op for x in op.inputs if x not in fixed]
+                waiting += op.control_inputs
+        # An operation is built after what it needs, so this order is the one that Kahn's algorithm would find, and
+        # effects happen in the order in which they were written down.
+        self.operations = sorted(needed, key=lambda op: op.serial)
+        self.differentiating = [op for op in self.operations if op.type == "Gradients"]
+        #: the tensors that gradients are wanted of
+        self.targets = {x for op in self.differentiating for x in op.params["xs"]}
+
+
+class Run:
+    """One run: the values of tensors so far."""
+
+    def __init__(
+        self, session: BaseSession, plan: Plan, values: dict[Tensor, Any], feeds: Iterable[Tensor] = ()
+    ) -> None:
+        self.session = session
+        self.plan = plan
+        self.values = values
+        self.fed = set(feeds)
+        for tensor in plan.targets:
+            if tensor in values:
+                values[tensor] = recordable(values[tensor])
+
+    def all(self) -> None:
+        """Run every operation of the plan."""
+        with recording(bool(self.plan.targets)):
+            for op in self.plan.operations:
+                self.one(op)
+
+    def one(self, op: Operation) -> None:
+        """Run one operation, and note the values of its outputs."""
+        try:
+            arguments = [self.value(x) for x in op.inputs]
+            out = op.function(self, *arguments, **op.params) if op.in_run else op.function(*arguments, **op.params)
+        except (errors.OpError, TraceError):
+            raise
+        except Exception as error:
+            where = f"[[{op.name} = {op.type}, built at {op.line}]]"
+            if isinstance(error, TapegradError | ValueError | IndexError):
+                raise errors.InvalidArgumentError(op, op, f"{error}\n\t {where}") from error
+            error.add_note(where)
+            raise
+        values, targets = self.values, self.plan.targets
+        for tensor, value in zip(op.outputs, (out,) if op.one else out, strict=False):
+            if tensor not in self.fed:
+                values[tensor] = recordable(value) if tensor in targets else value
+
+    def value(self, tensor: Tensor) -> Any:
+        """The value of a tensor that was run, or was given; that of a variable is the one that it has now."""
+        variable = tensor.op.params.get("variable")
+        if variable is None or tensor in self.fed:
+            return self.values[tensor]
+        return self.session.read(variable, tensor in self.plan.targets)
+
+    def inner(self, operations: Sequence[Operation], results: Sequence[Tensor], values: dict[Tensor, Any]) -> list[Any]:
+        """The results of operations inside a loop or a choice, run once on some values of its own tensors."""
+        own = Run.__new__(Run)
+        own.session, own.plan, own.fed = self.session, self.plan, set(values)
+        own.values = _Inside(self.values, values)
+        for op in operations:
+            own.one(op)
+        return [own.value(tensor) for tensor in results]
+
+
+class _Inside(dict[Tensor, Any]):
+    """Values inside of a loop or a choice, beside those outside."""
+
+    def __init__(self, outer: dict[Tensor, Any], values: dict[Tensor, Any]) -> None:
+        super().__init__(values)
+        self._outer = outer
+
+    def __missing__(self, tensor: Tensor) -> Any:
+        return self._outer[tensor]
+
+
+def recordable(value: Any) -> Any:
+    """A value at an entry of its own, from which gradients can be asked of it."""
+    if isinstance(value, Value) and value._entry is not None:
+        return value
+    array = value if isinstance(value, Value) else np.asarray(value)
+    return at_own_entry("gradients", array) if array.dtype.kind == "f" else value

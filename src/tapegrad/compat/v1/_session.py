@@ -1,0 +1,387 @@
+"""Sessions: they keep the values of variables, and run graphs.
+
+What is fetched again and again with feeds of the same shapes is compiled: its operations become one program of
+`tapegrad.compile`, which is replayed. Operations that act on Python's world stay outside of it, before or after.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ... import random
+from ..._pytree import contents
+from ..._tape import Tensor as Value
+from ..._tape import recording
+from ...errors import TraceError
+from ...tensor import tensor as new_value
+from . import errors
+from ._graph import Graph, Operation, Tensor, array_of, enter_session, fits, get_default_graph, leave_session
+from ._placeholders import refuse_unfed
+from ._run import Plan, Run
+from ._shapes import TensorShape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ._variables import Variable
+
+__all__ = ["InteractiveSession", "Session"]
+
+_MOST = 64  # plans kept; the one that was not used for longest goes
+_TIMES = 3  # runs of a plan, the last of which is compiled: a script that fetches something once or twice need not wait
+
+
+class BaseSession:
+    """What runs a graph: `graph`, by default the current one. `target` and `config` are for other machines."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        self.graph = get_default_graph() if graph is None else graph
+        self.config = config
+        self._values: dict[Any, Any] = {}  # of variables, and of what else lives as long as the session
+        self._plans: collections.OrderedDict[Any, _Planned] = collections.OrderedDict()
+        self._closed = False
+        self._watched: list[tuple[Tensor, Callable[[Any], Any]]] = []
+
+    # What operations ask of a session
+
+    def read(self, variable: Variable, wanted: bool) -> Any:
+        """The value of a variable, recorded from where a gradient of it is `wanted`."""
+        value = self._values.get(variable)
+        if value is None:
+            raise errors.FailedPreconditionError(
+                None,
+                None,
+                f"Attempting to use uninitialized value {variable.op.name} (defined at {variable.op.line}). Run "
+                "tf.global_variables_initializer() first, or restore a checkpoint",
+            )
+        return value if wanted or not isinstance(value, Value) else value.detach()
+
+    def is_initialized(self, variable: Variable) -> bool:
+        """Whether a variable has a value."""
+        return variable in self._values
+
+    def assign(self, variable: Variable, value: Any) -> Any:
+        """Give a variable a value."""
+        with recording(False):
+            kept = self._values.get(variable)
+            if isinstance(value, Value):
+                value = value.detach()
+            array = value._array if isinstance(value, Value) else np.asarray(value)
+            if isinstance(kept, Value) and kept.shape == array.shape and kept.dtype == array.dtype:
+                kept.assign_(value)
+            elif array.dtype.kind == "O":
+                self._values[variable] = array
+            else:
+                self._values[variable] = new_value(array, dtype=array.dtype, requires_grad=array.dtype.kind == "f")
+        return value
+
+    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What an operation keeps from run to run in this session: an iterator, a queue."""
+        if key not in self._values:
+            self._values[key] = make()
+        return self._values[key]
+
+    # What scripts ask
+
+    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+        """The values of `fetches`, a tensor, an operation (None), a name or any nest of these, for what is fed."""
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        found: dict[Any, None] = {}
+        self._flatten(fetches, found)
+        feeds = self._fed(feed_dict or {})
+        key = (
+            tuple(found),
+            tuple((tensor, value.shape, value.dtype) for tensor, value in feeds.items()),
+            tuple(tensor for tensor, _ in self._watched),
+        )
+        planned = self._plans.get(key)
+        if planned is None:
+            planned = _Planned(self, [*found, *(tensor for tensor, _ in self._watched)], list(feeds))
+            self._plans[key] = planned
+            if len(self._plans) > _MOST:
+                self._plans.popitem(last=False)
+        else:
+            self._plans.move_to_end(key)
+        values = planned(feeds)
+        for tensor, tell in self._watched:
+            tell(values[tensor])
+        return self._packed(fetches, values)
+
+    def partial_run(self, *arguments: Any, **keywords: Any) -> Any:
+        """Not covered: raises NotImplementedError."""
+        raise NotImplementedError("partial_run is not covered; fetch everything in one run")
+
+    def watch(self, tensor: Any, tell: Callable[[Any], Any] | None = None) -> None:
+        """In every run from now on, compute `tensor` too, and hand its value to `tell`, or print it."""
+        element = self.graph.as_graph_element(tensor)
+
+        def show(value: Any) -> None:
+            print(f"{element.name} = {value}")
+
+        self._watched.append((element, tell or show))
+
+    def _flatten(self, fetches: Any, found: dict[Any, None]) -> None:
+        """Note every element of a nest of fetches."""
+        if isinstance(fetches, list | tuple | dict):
+            for item in fetches.values() if isinstance(fetches, dict) else fetches:
+                self._flatten(item, found)
+            return
+        opened = contents(fetches) if not hasattr(fetches, "_as_graph_element") else None
+        if opened is not None:
+            for item in opened.values():
+                self._flatten(item, found)
+            return
+        found[self._element(fetches)] = None
+
+    def _element(self, fetch: Any) -> Any:
+        if fetch is None:
+            raise TypeError("Fetch argument None has invalid type <class 'NoneType'>")
+        try:
+            return self.graph.as_graph_element(fetch)
+        except TypeError as error:
+            raise TypeError(
+                f"Fetch argument {fetch!r} has invalid type {type(fetch)}, must be a string or Tensor. ({error})"
+            ) from None
+        except ValueError as error:
+            raise ValueError(f"Fetch argument {fetch!r} cannot be interpreted as a Tensor. ({error})") from None
+        except KeyError as error:
+            raise ValueError(f"Fetch argument {fetch!r} cannot be interpreted as a Tensor. ({error.args[0]})") from None
+
+    def _packed(self, fetches: Any, values: dict[Any, Any]) -> Any:
+        """The values in the place of what was fetched."""
+        if isinstance(fetches, tuple) and hasattr(fetches, "_fields"):
+            return type(fetches)(*[self._packed(item, values) for item in fetches])
+        if isinstance(fetches, list | tuple):
+            return type(fetches)([self._packed(item, values) for item in fetches])
+        if isinstance(fetches, dict):
+            return type(fetches)((key, self._packed(item, values)) for key, item in fetches.items())
+        if not hasattr(fetches, "_as_graph_element") and contents(fetches) is not None:
+            from ..._pytree import tree_map
+
+            return tree_map(lambda item: values[self._element(item)], fetches)
+        return values[self._element(fetches)]
+
+    def _fed(self, feed_dict: Any) -> dict[Tensor, Any]:
+        """The arrays that are fed, each checked against its tensor."""
+        feeds: dict[Tensor, Any] = {}
+        for key, value in feed_dict.items():
+            pairs = (
+                zip(key, value, strict=True) if isinstance(key, tuple) and not hasattr(key, "op") else [(key, value)]
+            )
+            for item, fed in pairs:
+                try:
+                    tensor = self.graph.as_graph_element(item)
+                except (TypeError, ValueError, KeyError) as error:
+                    raise TypeError(f"Cannot interpret feed_dict key as Tensor: {error}") from None
+                if isinstance(fed, Tensor):
+                    raise TypeError(
+                        "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python "
+                        f"scalars, strings, lists, numpy ndarrays; feed sess.run({fed.name!r}) for {tensor.name!r}"
+                    )
+                feeds[tensor] = self._checked(tensor, fed)
+        return feeds
+
+    def _checked(self, tensor: Tensor, fed: Any) -> Any:
+        dtype = tensor.dtype
+        sizes = tensor.shape.sizes
+        if type(fed) is np.ndarray and fed.dtype == dtype.dtype and fed.dtype.kind != "O":
+            array = fed
+        else:
+            try:
+                array = array_of(
+                    fed.numpy() if isinstance(fed, Value) else fed, dtype if dtype.name != "string" else None
+                )
+            except (TypeError, ValueError) as error:
+                raise type(error)(
+                    f"Cannot feed a value for Tensor {tensor.name!r} (built at {tensor.op.line}): {error}"
+                ) from None
+        if not fits(array, sizes):
+            raise ValueError(
+                f"Cannot feed value of shape {array.shape} for Tensor {tensor.name!r}, which has shape "
+                f"{TensorShape(sizes)} (built at {tensor.op.line})"
+            )
+        return array
+
+    # As a context
+
+    def as_default(self) -> contextlib.AbstractContextManager[BaseSession]:
+        """Let `t.eval()` use this session."""
+
+        @contextlib.contextmanager
+        def default() -> Iterator[BaseSession]:
+            enter_session(self)
+            try:
+                with self.graph.as_default():
+                    yield self
+            finally:
+                leave_session(self)
+
+        return default()
+
+    @property
+    def sess_str(self) -> bytes:
+        """The target, as TensorFlow gives it."""
+        return b""
+
+    def list_devices(self) -> list[str]:
+        """The processor."""
+        return ["/device:CPU:0"]
+
+    def close(self) -> None:
+        """Forget the values of variables; a closed session runs nothing."""
+        self._closed = True
+        self._values.clear()
+        self._plans.clear()
+
+
+class Session(BaseSession):
+    """Runs a graph. As a context it is the default session, and is closed at the end."""
+
+    def __enter__(self) -> Session:
+        self._entered = self.as_default()
+        self._entered.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._entered.__exit__(*exception)
+        self.close()
+
+
+class InteractiveSession(BaseSession):
+    """A session that is the default one from the start, for a notebook or a REPL."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
+        super().__init__(target, graph, config)
+        enter_session(self)
+
+    def close(self) -> None:
+        """Forget everything, and be no longer the default session."""
+        leave_session(self)
+        super().close()
+
+
+class _Planned:
+    """One thing that is run again and again: a plan, and its compiled program once that is worth it."""
+
+    def __init__(self, session: BaseSession, fetched: Sequence[Any], feeds: Sequence[Tensor]) -> None:
+        self.session = session
+        self.feeds = feeds
+        self.plan = Plan(fetched, feeds)
+        refuse_unfed(self.plan)
+        self._times = 0
+        self._parts: _Parts | None = None
+        variables = [op.params["variable"] for op in self.plan.operations if "variable" in op.params]
+        self._variables = list(dict.fromkeys(variables))
+
+    def __call__(self, feeds: dict[Tensor, Any]) -> dict[Any, Any]:
+        self._times += 1
+        if self._times == _TIMES and all(map(self.session.is_initialized, self._variables)):
+            self._parts = _Parts.of(self.plan, self.feeds)
+        if self._parts is not None:
+            before = [(v, self.session._values.get(v)) for v in self._variables]
+            arrays = [value._array if isinstance(value, Value) else value for _, value in before]
+            state = random.get_state()
+            try:
+                return self._parts(self.session, feeds)
+            except (TraceError, errors.OpError):
+                # What cannot be compiled runs op by op, from the state before; what is wrong is told by that, too.
+                self._parts = None
+                for (_, value), array in zip(before, arrays, strict=True):
+                    if isinstance(value, Value):
+                        value._array = array
+                random.set_state(state)
+        run = Run(self.session, self.plan, dict(feeds), self.feeds)
+        run.all()
+        return {x: None if isinstance(x, Operation) else given(run.value(x)) for x in self.plan.fetched}
+
+
+class _Parts:
+    """A plan in three: what Python does first, what is compiled, and what Python does last."""
+
+    def __init__(self, plan: Plan, first: list[Operation], middle: list[Operation], last: list[Operation]) -> None:
+        self._plan = plan
+        self._first, self._last = first, last
+        made = {x for op in middle for x in op.outputs}
+        early = {x for op in first for x in op.outputs}
+        used = dict.fromkeys(x for op in middle for x in op.inputs)
+        self._given = [x for x in used if x in early]
+        wanted = dict.fromkeys(x for op in last for x in op.inputs if x in made)
+        wanted.update(dict.fromkeys(x for x in plan.fetched if x in made))
+        self._wanted = list(wanted)
+        self._middle = middle
+        self._compiled: Any = None
+
+    @classmethod
+    def of(cls, plan: Plan, feeds: Sequence[Tensor]) -> _Parts | None:
+        """The parts of a plan, or None where Python is needed in the middle."""
+        operations, fixed = plan.operations, set(feeds)
+        users: dict[Operation, list[Operation]] = {op: [] for op in operations}
+        for op in operations:
+            for x in op.inputs:
+                if x not in fixed and x.op in users:
+                    users[x.op].append(op)
+            for other in op.control_inputs:
+                users[other].append(op)
+        last: set[Operation] = set()
+        for op in reversed(operations):
+            if op.python and all(user in last for user in users[op]):
+                last.add(op)
+            elif users[op] and all(user in last for user in users[op]) and not op.in_run:
+                last.add(op)  # nothing but what Python does last needs it
+        first: set[Operation] = set()
+        for op in reversed(operations):
+            if op not in last and (op.python or any(user in first for user in users[op])):
+                first.add(op)
+        if any(op.in_run and not op.python and op.type != "Const" for op in first):
+            return None
+        middle = [op for op in operations if op not in first and op not in last]
+        if not middle:
+            return None
+        return cls(plan, [op for op in operations if op in first], middle, [op for op in operations if op in last])
+
+    def __call__(self, session: BaseSession, feeds: dict[Tensor, Any]) -> dict[Any, Any]:
+        run = Run(session, self._plan, dict(feeds), feeds)
+        with recording(False):
+            for op in self._first:
+                run.one(op)
+        if self._compiled is None:
+            from ...static import compile
+
+            plan, middle, wanted, of_first = self._plan, self._middle, self._wanted, self._given
+            fed = list(feeds)
+
+            def step(arrays: Any, early: Any) -> Any:
+                values = dict(zip(fed, arrays, strict=True)) | dict(zip(of_first, early, strict=True))
+                inside = Run(session, plan, values, fed)
+                with recording(bool(plan.targets)):
+                    for op in middle:
+                        inside.one(op)
+                return [inside.value(x) for x in wanted]
+
+            self._compiled = compile(step)
+        early = [_array(run.values[x]) for x in self._given]
+        for tensor, value in zip(self._wanted, self._compiled(list(feeds.values()), early), strict=True):
+            run.values[tensor] = value
+        with recording(False):
+            for op in self._last:
+                run.one(op)
+        return {x: None if isinstance(x, Operation) else given(run.value(x)) for x in self._plan.fetched}
+
+
+def _array(value: Any) -> Any:
+    return value._array if isinstance(value, Value) else np.asarray(value)
+
+
+def given(value: Any) -> Any:
+    """A value as a caller gets it: an array of its own, or NumPy's scalar."""
+    if isinstance(value, Value):
+        array = np.array(value._array)
+        return array[()] if array.ndim == 0 else array
+    if isinstance(value, np.ndarray):
+        return value[()] if value.ndim == 0 else np.array(value)
+    return value

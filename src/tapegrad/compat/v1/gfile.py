@@ -1,0 +1,5 @@
+"""Files: `tf.gfile`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

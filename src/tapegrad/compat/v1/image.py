@@ -1,0 +1,5 @@
+"""Images: `tf.image`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

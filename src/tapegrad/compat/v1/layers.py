@@ -1,0 +1,5 @@
+"""Layers that make their own variables: `tf.layers`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

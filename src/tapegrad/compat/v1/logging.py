@@ -1,0 +1,5 @@
+"""Log messages: `tf.logging`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

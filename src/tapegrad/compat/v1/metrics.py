@@ -1,0 +1,5 @@
+"""Running measures of many batches: `tf.metrics`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

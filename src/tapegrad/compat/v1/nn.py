@@ -1,0 +1,5 @@
+"""Layers' functions: activations, convolution, pooling, losses on logits, embeddings, cells: `tf.nn`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
