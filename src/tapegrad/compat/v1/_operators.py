@@ -112,8 +112,8 @@ def _install() -> None:
                 setattr(kind, f"__r{name}__", lambda x, y, call=call: call(y, x))
         for name, (label, function) in one.items():
             setattr(kind, f"__{name}__", lambda x, label=label, function=function: node(label, function, [convert(x)]))
-    Tensor.__getitem__ = _getitem  # type: ignore[attr-defined]
-    Variable.__getitem__ = _getitem  # type: ignore[attr-defined]
+    Tensor.__getitem__ = _getitem  # type: ignore[attr-defined, misc]
+    Variable.__getitem__ = _getitem  # type: ignore[attr-defined, misc]
     Variable.__array_ufunc__ = None  # type: ignore[attr-defined]
 
 
