@@ -275,26 +275,15 @@ class _Planned:
         refuse_unfed(self.plan)
         self._times = 0
         self._parts: _Parts | None = None
-        variables = [op.params["variable"] for op in self.plan.operations if "variable" in op.params]
-        self._variables = list(dict.fromkeys(variables))
+        named = [op.params.get("variable") or op.params.get("target") for op in self.plan.operations]
+        self._variables = [variable for variable in dict.fromkeys(named) if variable is not None]
 
     def __call__(self, feeds: dict[Tensor, Any]) -> dict[Any, Any]:
         self._times += 1
         if self._times == _TIMES and all(map(self.session.is_initialized, self._variables)):
-            self._parts = _Parts.of(self.plan, self.feeds)
+            self._parts = _Parts.of(self.plan, self.feeds, self._variables)
         if self._parts is not None:
-            before = [(v, self.session._values.get(v)) for v in self._variables]
-            arrays = [value._array if isinstance(value, Value) else value for _, value in before]
-            state = random.get_state()
-            try:
-                return self._parts(self.session, feeds)
-            except (TraceError, errors.OpError):
-                # What cannot be compiled runs op by op, from the state before; what is wrong is told by that, too.
-                self._parts = None
-                for (_, value), array in zip(before, arrays, strict=True):
-                    if isinstance(value, Value):
-                        value._array = array
-                random.set_state(state)
+            return self._parts(self.session, feeds)
         run = Run(self.session, self.plan, dict(feeds), self.feeds)
         run.all()
         return {x: None if isinstance(x, Operation) else given(run.value(x)) for x in self.plan.fetched}
@@ -303,8 +292,16 @@ class _Planned:
 class _Parts:
     """A plan in three: what Python does first, what is compiled, and what Python does last."""
 
-    def __init__(self, plan: Plan, first: list[Operation], middle: list[Operation], last: list[Operation]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        variables: Sequence[Variable],
+        first: list[Operation],
+        middle: list[Operation],
+        last: list[Operation],
+    ) -> None:
         self._plan = plan
+        self._variables = variables
         self._first, self._last = first, last
         made = {x for op in middle for x in op.outputs}
         early = {x for op in first for x in op.outputs}
@@ -315,9 +312,10 @@ class _Parts:
         self._wanted = list(wanted)
         self._middle = middle
         self._compiled: Any = None
+        self._refused = False
 
     @classmethod
-    def of(cls, plan: Plan, feeds: Sequence[Tensor]) -> _Parts | None:
+    def of(cls, plan: Plan, feeds: Sequence[Tensor], variables: Sequence[Variable]) -> _Parts | None:
         """The parts of a plan, or None where Python is needed in the middle."""
         operations, fixed = plan.operations, set(feeds)
         users: dict[Operation, list[Operation]] = {op: [] for op in operations}
@@ -342,17 +340,43 @@ class _Parts:
         middle = [op for op in operations if op not in first and op not in last]
         if not middle:
             return None
-        return cls(plan, [op for op in operations if op in first], middle, [op for op in operations if op in last])
+        early, late = ([op for op in operations if op in part] for part in (first, last))
+        return cls(plan, variables, early, middle, late)
 
     def __call__(self, session: BaseSession, feeds: dict[Tensor, Any]) -> dict[Any, Any]:
         run = Run(session, self._plan, dict(feeds), feeds)
         with recording(False):
             for op in self._first:
                 run.one(op)
+        if not self._refused:
+            kept = [(v, session._values.get(v)) for v in self._variables]
+            arrays = [value._array if isinstance(value, Value) else value for _, value in kept]
+            state = random.get_state()
+            try:
+                self._replayed(run, feeds)
+            except (TraceError, errors.OpError):
+                # What cannot be compiled runs op by op, from the state before; what is wrong is told by that, too. What
+                # Python did first, such as taking a batch, is not done again.
+                self._refused = True
+                for (_, value), array in zip(kept, arrays, strict=True):
+                    if isinstance(value, Value):
+                        value._array = array
+                random.set_state(state)
+        if self._refused:
+            with recording(bool(self._plan.targets)):
+                for op in self._middle:
+                    run.one(op)
+        with recording(False):
+            for op in self._last:
+                run.one(op)
+        return {x: None if isinstance(x, Operation) else given(run.value(x)) for x in self._plan.fetched}
+
+    def _replayed(self, run: Run, feeds: dict[Tensor, Any]) -> None:
+        """Put the results of the compiled part among the values of a run."""
         if self._compiled is None:
             from ...static import compile
 
-            plan, middle, wanted, of_first = self._plan, self._middle, self._wanted, self._given
+            session, plan, middle, wanted, of_first = run.session, self._plan, self._middle, self._wanted, self._given
             fed = list(feeds)
 
             def step(arrays: Any, early: Any) -> Any:
@@ -365,12 +389,7 @@ class _Parts:
 
             self._compiled = compile(step)
         early = [_array(run.values[x]) for x in self._given]
-        for tensor, value in zip(self._wanted, self._compiled(list(feeds.values()), early), strict=True):
-            run.values[tensor] = value
-        with recording(False):
-            for op in self._last:
-                run.one(op)
-        return {x: None if isinstance(x, Operation) else given(run.value(x)) for x in self._plan.fetched}
+        run.values.update(zip(self._wanted, self._compiled(list(feeds.values()), early), strict=True))
 
 
 def _array(value: Any) -> Any:

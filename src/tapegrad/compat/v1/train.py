@@ -1,5 +1,7 @@
-"""Optimizers, savers, schedules, queues: `tf.train`."""
+"""Optimizers, schedules, checkpoints, input queues and training sessions: `tf.train`."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from ._global_step import *
+from ._optimizers import *
+from ._schedules import *
