@@ -41,11 +41,9 @@ def train(tf, make):
     with tf.name_scope("training"):
         optimizer = make(tf)
         train_op = optimizer.minimize(loss, global_step=step)
-    losses = []
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        for _ in range(STEPS):
-            losses.append(float(session.run([loss, train_op])[0]))
+        losses = [float(session.run([loss, train_op])[0]) for _ in range(STEPS)]
         values = {variable.name: session.run(variable).tolist() for variable in tf.global_variables()}
     slots = {name: optimizer.get_slot(w, name).name for name in optimizer.get_slot_names()}
     return {"losses": losses, "values": values, "operation": train_op.name, "slots": slots}

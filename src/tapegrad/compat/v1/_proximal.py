@@ -1,4 +1,4 @@
-"""Update rules that shrink weights towards 0 by their size (l1) and by their square (l2): of one number, as `rules` has.
+"""Update rules of one number, as `rules` has, that shrink weights towards 0 by their size (l1) and square (l2).
 
 Sources: Duchi and Singer, Efficient online and batch learning using forward backward splitting, JMLR 2009; McMahan et
 al., Ad click prediction: a view from the trenches, KDD 2013, algorithm 1.

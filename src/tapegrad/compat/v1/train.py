@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from ._global_step import *
 from ._optimizers import *
+from ._saver import *
 from ._schedules import *

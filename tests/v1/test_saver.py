@@ -1,0 +1,170 @@
+"""Checkpoints: what is saved is restored, by name; a kill in between leaves one that loads."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import tapegrad.compat.v1 as tf
+
+
+def two():
+    return tf.Variable([1.0, 2.0], name="w"), tf.Variable(3, name="n", trainable=False)
+
+
+def started():
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+    return session
+
+
+def test_what_is_saved_is_restored(tmp_path):
+    w, n = two()
+    saver = tf.train.Saver()
+    path = str(tmp_path / "model.ckpt")
+    with started() as session:
+        session.run([w.assign([5.0, 6.0]), n.assign(7)])
+        assert saver.save(session, path, global_step=n) == path + "-7"
+    with tf.Session() as session:  # nothing needs to be initialized
+        saver.restore(session, path + "-7")
+        np.testing.assert_array_equal(session.run(w), [5, 6])
+        assert session.run(n) == 7
+    assert {name: array.tolist() for name, array in load_file(path + "-7.index").items()} == {"w": [5, 6], "n": 7}
+    assert json.loads((tmp_path / "model.ckpt-7.meta").read_text())["variables"]["w"]["shape"] == [2]
+
+
+def test_slots_are_saved_too(tmp_path):
+    w, _ = two()
+    train = tf.train.AdamOptimizer(0.1).minimize(w * w)
+    saver = tf.train.Saver()
+    with started() as session:
+        for _ in range(4):
+            session.run(train)
+        path = saver.save(session, tmp_path / "m")
+        session.run(train)
+        expected = session.run(w)
+    assert sorted(load_file(path + ".index")) == ["beta1_power", "beta2_power", "n", "w", "w/Adam", "w/Adam_1"]
+    with started() as session:
+        session.run([train] * 2)
+        saver.restore(session, path)
+        session.run(train)
+        np.testing.assert_array_equal(session.run(w), expected)
+
+
+def test_some_variables_under_other_names(tmp_path):
+    w, n = two()
+    with started() as session:
+        path = tf.train.Saver({"weights": w}).save(session, str(tmp_path / "m"))
+        session.run([w.assign([0.0, 0.0]), n.assign(9)])
+        tf.train.Saver({"weights": w}).restore(session, path)
+        np.testing.assert_array_equal(session.run(w), [1, 2])
+        assert session.run(n) == 9
+        with pytest.raises(tf.errors.NotFoundError, match="Key w not found in checkpoint"):
+            tf.train.Saver([w]).restore(session, path)
+    reader = tf.train.NewCheckpointReader(path)
+    assert reader.get_variable_to_shape_map() == {"weights": [2]}
+    assert reader.has_tensor("weights")
+    np.testing.assert_array_equal(reader.get_tensor("weights"), [1, 2])
+    assert tf.train.list_variables(path) == [("weights", [2])]
+
+
+def test_the_newest_are_kept(tmp_path):
+    two()
+    saver = tf.train.Saver(max_to_keep=2)
+    with started() as session:
+        for step in range(5):
+            saver.save(session, str(tmp_path / "m"), global_step=step)
+    assert sorted(os.listdir(tmp_path)) == ["checkpoint", "m-3.index", "m-3.meta", "m-4.index", "m-4.meta"]
+    state = tf.train.get_checkpoint_state(tmp_path)
+    assert state.model_checkpoint_path == tf.train.latest_checkpoint(tmp_path) == str(tmp_path / "m-4")
+    assert state.all_model_checkpoint_paths == saver.last_checkpoints == [str(tmp_path / f"m-{i}") for i in (3, 4)]
+    again = tf.train.Saver(max_to_keep=2)
+    again.recover_last_checkpoints(state.all_model_checkpoint_paths)
+    with started() as session:
+        again.save(session, str(tmp_path / "m"), global_step=9, write_meta_graph=False)
+    assert sorted(os.listdir(tmp_path)) == ["checkpoint", "m-4.index", "m-4.meta", "m-9.index"]
+
+
+def test_a_relative_path_moves_with_its_folder(tmp_path, monkeypatch):
+    two()
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("logs")
+    with started() as session:
+        tf.train.Saver().save(session, "logs/m", 1)
+    assert (tmp_path / "logs" / "checkpoint").read_text().splitlines()[0] == 'model_checkpoint_path: "m-1"'
+    os.rename("logs", 'the "other" one')
+    assert tf.train.latest_checkpoint('the "other" one') == os.path.join('the "other" one', "m-1")
+    assert tf.train.latest_checkpoint("logs") is None
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(ValueError, match="No variables to save"):
+        tf.train.Saver()
+    w, _ = two()
+    saver = tf.train.Saver()
+    with started() as session:
+        with pytest.raises(ValueError, match="doesn't exist, can't save"):
+            saver.save(session, str(tmp_path / "none" / "m"))
+        path = saver.save(session, str(tmp_path / "m"))
+        for missing in (str(tmp_path / "other"), None):
+            with pytest.raises(ValueError, match="save_path"):
+                saver.restore(session, missing)
+        (tmp_path / "bad.index").write_bytes(b"\0\1" * 50)
+        with pytest.raises(tf.errors.DataLossError, match="Checkpoints of TensorFlow itself"):
+            saver.restore(session, tmp_path / "bad")
+    with tf.Session() as session, pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized"):
+        saver.save(session, str(tmp_path / "m"))
+    with tf.Graph().as_default(), tf.Session() as session:
+        w, n = tf.Variable([0.0] * 3, name="w"), tf.Variable(0, name="n")
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"w:0 is \(3,\).*\(2,\)"):
+            tf.train.Saver().restore(session, path)
+        with pytest.raises(tf.errors.FailedPreconditionError):  # nothing was restored
+            session.run(n)
+        with pytest.raises(NotImplementedError, match="Run the code that built the graph"):
+            tf.train.import_meta_graph(path + ".meta")
+
+
+def test_variables_start_with_a_checkpoint(tmp_path):
+    two()
+    with started() as session:
+        path = tf.train.Saver().save(session, str(tmp_path / "m"))
+    with tf.Graph().as_default():
+        w = tf.Variable([0.0, 0.0], name="net/w")
+        tf.train.init_from_checkpoint(path, {"/": "net/"})
+        with started() as session:
+            np.testing.assert_array_equal(session.run(w), [1, 2])
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_a_checkpoint_that_loads(tmp_path):
+    script = f"""
+import numpy as np, tapegrad.compat.v1 as tf
+step = tf.Variable(0, name="step")
+rows = [tf.Variable(np.zeros(200_000, np.float32), name=f"w{{i}}") for i in range(4)]
+change = [w.assign(w + 1) for w in rows] + [step.assign_add(1)]
+saver = tf.train.Saver(max_to_keep=2)
+with tf.Session() as session:
+    session.run(tf.global_variables_initializer())
+    while True:
+        session.run(change)
+        saver.save(session, {str(tmp_path / "m")!r}, global_step=step)
+        print("saved", flush=True)
+"""
+    chance = random.Random(0)
+    for _ in range(6):
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "saved\n"
+        time.sleep(chance.uniform(0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        reader = tf.train.load_checkpoint(tmp_path)
+        step = reader.get_tensor("step")
+        assert tf.train.latest_checkpoint(tmp_path).endswith(f"m-{step}")
+        assert all((reader.get_tensor(f"w{i}") == step).all() for i in range(4))
