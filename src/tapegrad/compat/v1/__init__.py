@@ -10,6 +10,10 @@ from typing import Any
 
 from . import _operators, errors
 from ._array import *
+from ._array import range_of as range
+from ._array import shape_of as shape
+from ._array import size_of as size
+from ._array import tuple_of as tuple
 from ._control import *
 from ._dtypes import (
     DType,
@@ -49,9 +53,13 @@ from ._old_names import *
 from ._placeholders import placeholder, placeholder_with_default
 from ._python_ops import *
 from ._random_ops import *
+from ._reductions import *
 from ._scopes import *
 from ._session import InteractiveSession, Session
+from ._sets import *
 from ._shapes import Dimension, TensorShape
+from ._slicing import *
+from ._slicing import slice_of as slice
 from ._variables import (
     GraphKeys,
     Variable,

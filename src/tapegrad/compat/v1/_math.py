@@ -2,4 +2,403 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...ops import activation, elementwise, product, reduction, shape
+from ...primitive import constant as without_gradient
+from ...primitive import primitive
+from . import _dtypes as dtypes
+from ._arguments import axes_of, fixed
+from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._operators import binary, divided, true_divided
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = [
+    "abs",
+    "accumulate_n",
+    "acos",
+    "acosh",
+    "add",
+    "add_n",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cast",
+    "ceil",
+    "check_numerics",
+    "clip_by_average_norm",
+    "clip_by_global_norm",
+    "clip_by_norm",
+    "clip_by_value",
+    "cos",
+    "cosh",
+    "div",
+    "div_no_nan",
+    "divide",
+    "einsum",
+    "equal",
+    "erf",
+    "erfc",
+    "exp",
+    "expm1",
+    "floor",
+    "floor_div",
+    "floordiv",
+    "floormod",
+    "global_norm",
+    "greater",
+    "greater_equal",
+    "is_finite",
+    "is_inf",
+    "is_nan",
+    "less",
+    "less_equal",
+    "lgamma",
+    "log",
+    "log1p",
+    "log_sigmoid",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "matmul",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "negative",
+    "not_equal",
+    "pow",
+    "realdiv",
+    "reciprocal",
+    "rint",
+    "round",
+    "rsqrt",
+    "saturate_cast",
+    "scalar_mul",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "squared_difference",
+    "subtract",
+    "tan",
+    "tanh",
+    "tensordot",
+    "to_bfloat16",
+    "to_double",
+    "to_float",
+    "to_int32",
+    "to_int64",
+    "truediv",
+    "truncatediv",
+    "truncatemod",
+]
+
+
+# --------------------------------------------------------------------------------------------------
+# Elementwise, of one tensor
+
+
+def unary(kind: str, function: Callable[..., Any]) -> Callable[..., Tensor]:
+    """A function of one tensor, element by element."""
+
+    def call(x: Any, name: str | None = None) -> Tensor:
+        return node(kind, function, [x], name)  # type: ignore[no-any-return]
+
+    call.__name__ = call.__qualname__ = kind.lower()
+    return call
+
+
+abs = unary("Abs", elementwise.abs)
+acos = unary("Acos", elementwise.acos)
+acosh = unary("Acosh", elementwise.acosh)
+asin = unary("Asin", elementwise.asin)
+asinh = unary("Asinh", elementwise.asinh)
+atan = unary("Atan", elementwise.atan)
+atanh = unary("Atanh", elementwise.atanh)
+ceil = unary("Ceil", elementwise.ceil)
+cos = unary("Cos", elementwise.cos)
+cosh = unary("Cosh", elementwise.cosh)
+exp = unary("Exp", elementwise.exp)
+expm1 = unary("Expm1", elementwise.expm1)
+floor = unary("Floor", elementwise.floor)
+is_finite = unary("IsFinite", elementwise.isfinite)
+is_inf = unary("IsInf", elementwise.isinf)
+is_nan = unary("IsNan", elementwise.isnan)
+log = unary("Log", elementwise.log)
+log1p = unary("Log1p", elementwise.log1p)
+log_sigmoid = unary("LogSigmoid", lambda x: -activation.softplus(-x))
+logical_not = unary("LogicalNot", elementwise.logical_not)
+negative = unary("Neg", elementwise.negative)
+reciprocal = unary("Reciprocal", elementwise.reciprocal)
+rint = unary("Rint", elementwise.rint)
+round = unary("Round", elementwise.rint)  # halves go to the even neighbour
+rsqrt = unary("Rsqrt", lambda x: 1 / elementwise.sqrt(x))
+sigmoid = unary("Sigmoid", activation.sigmoid)
+sign = unary("Sign", elementwise.sign)
+sin = unary("Sin", elementwise.sin)
+sinh = unary("Sinh", elementwise.sinh)
+sqrt = unary("Sqrt", elementwise.sqrt)
+square = unary("Square", elementwise.square)
+tan = unary("Tan", elementwise.tan)
+tanh = unary("Tanh", elementwise.tanh)
+
+
+def _of_floats(function: Callable[[float], float]) -> Callable[[Any], Any]:
+    """A function of Python's numbers for arrays; the result has the argument's dtype."""
+    each = np.vectorize(function, otypes=[np.float64])
+    return lambda x: each(x).astype(x.dtype)
+
+
+_SLOPE = 2 / math.sqrt(math.pi)  # of erf at 0
+_erf = primitive(_of_floats(math.erf), lambda g, x: g * (_SLOPE * elementwise.exp(-x * x)), name="erf")
+erf = unary("Erf", _erf)
+erfc = unary("Erfc", lambda x: 1 - _erf(x))
+lgamma = unary("Lgamma", without_gradient(_of_floats(math.lgamma), name="lgamma"))
+
+
+def _numeric_raw(x: Any, *, message: str) -> Any:
+    if not np.isfinite(x).all():
+        raise ValueError(f"{message} : Tensor had {'NaN' if np.isnan(x).any() else 'Inf'} values")
+    return np.asarray(x)[...]
+
+
+_numeric = primitive(_numeric_raw, lambda g: g, name="check_numerics")
+
+
+def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor:
+    """`tensor`; a run raises InvalidArgumentError with `message` where it is NaN or infinite."""
+    return node("CheckNumerics", _numeric, [tensor], name, message=message)  # type: ignore[no-any-return]
+
+
+# --------------------------------------------------------------------------------------------------
+# Elementwise, of two tensors
+
+# Where the two tie, TensorFlow gives the whole gradient to the first.
+larger = primitive(
+    np.maximum,
+    lambda g, x, y: elementwise.where(elementwise.greater_equal(x, y), g, 0),
+    lambda g, x, y: elementwise.where(elementwise.greater_equal(x, y), 0, g),
+    name="maximum",
+)
+smaller = primitive(
+    np.minimum,
+    lambda g, x, y: elementwise.where(elementwise.less_equal(x, y), g, 0),
+    lambda g, x, y: elementwise.where(elementwise.less_equal(x, y), 0, g),
+    name="minimum",
+)
+
+
+def _truncated(x: Any, y: Any) -> Any:
+    """The quotient of whole numbers, rounded towards 0."""
+    return shape.astype(elementwise.trunc(elementwise.divide(x, y)), x.dtype)
+
+
+def _without_nan(x: Any, y: Any) -> Any:
+    zero = elementwise.equal(y, 0)
+    return elementwise.where(zero, 0, x / elementwise.where(zero, 1, y))
+
+
+add = binary("Add", elementwise.add)
+atan2 = binary("Atan2", elementwise.atan2)
+div = binary("div", divided)
+div_no_nan = binary("div_no_nan", _without_nan)
+divide = binary("truediv", true_divided)
+equal = binary("Equal", elementwise.equal)
+floor_div = binary("FloorDiv", elementwise.floor_divide)
+floordiv = binary("floordiv", elementwise.floor_divide)
+floormod = binary("FloorMod", elementwise.remainder)
+greater = binary("Greater", elementwise.greater)
+greater_equal = binary("GreaterEqual", elementwise.greater_equal)
+less = binary("Less", elementwise.less)
+less_equal = binary("LessEqual", elementwise.less_equal)
+logical_and = binary("LogicalAnd", elementwise.logical_and)
+logical_or = binary("LogicalOr", elementwise.logical_or)
+logical_xor = binary("LogicalXor", elementwise.logical_xor)
+maximum = binary("Maximum", larger)
+minimum = binary("Minimum", smaller)
+mod = floormod
+multiply = binary("Mul", elementwise.multiply)
+not_equal = binary("NotEqual", elementwise.not_equal)
+pow = binary("Pow", elementwise.pow)
+realdiv = binary("RealDiv", elementwise.divide)
+squared_difference = binary("SquaredDifference", lambda x, y: elementwise.square(x - y))
+subtract = binary("Sub", elementwise.subtract)
+truediv = binary("truediv", true_divided)
+truncatediv = binary("TruncateDiv", _truncated)
+truncatemod = binary("TruncateMod", elementwise.fmod)
+
+
+def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Tensor:
+    """`x` times one number."""
+    value = convert(x)
+    return multiply(convert(scalar, value.dtype), value, name)
+
+
+def add_n(inputs: Any, name: str | None = None) -> Tensor:
+    """The sum of several tensors of one shape."""
+    values = operands(*(inputs if isinstance(inputs, list | tuple) else [inputs]))
+    if not values:
+        raise ValueError("inputs must be an iterable of at least one Tensor of one dtype and shape")
+    return values[0] if len(values) == 1 and name is None else node("AddN", _total, values, name)  # type: ignore[no-any-return]
+
+
+def _total(*values: Any) -> Any:
+    total = values[0]
+    for value in values[1:]:
+        total = elementwise.add(total, value)
+    return total
+
+
+def accumulate_n(
+    inputs: Any, shape: Any = None, tensor_dtype: Any = None, name: str | None = None
+) -> Tensor:  # the names of its arguments
+    """The sum of several tensors of one shape."""
+    return add_n(inputs, name)
+
+
+# --------------------------------------------------------------------------------------------------
+# Dtypes
+
+
+def cast(x: Any, dtype: Any, name: str | None = None) -> Tensor:
+    """`x` as another dtype; `x` itself if it has it already."""
+    value, kind = convert(x), dtypes.as_dtype(dtype)
+    return value if value.dtype == kind else node("Cast", shape.astype, [value], name, dtype=kind.dtype)
+
+
+def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Tensor:
+    """`value` as another dtype, with what that cannot hold set to its bounds."""
+    value, kind = convert(value), dtypes.as_dtype(dtype)
+    with get_default_graph().name_scope(name or "saturate_cast") as scope:
+        if value.dtype.min < kind.min or value.dtype.max > kind.max:
+            value = clip_by_value(value, kind.min, kind.max)
+        return cast(value, kind, scope)
+
+
+def _to(dtype: dtypes.DType, label: str) -> Callable[..., Tensor]:
+    def call(x: Any, name: str = label) -> Tensor:
+        return cast(x, dtype, name)
+
+    return call
+
+
+to_bfloat16 = _to(dtypes.float16, "ToBFloat16")  # the nearest dtype that NumPy has
+to_double = _to(dtypes.float64, "ToDouble")
+to_float = _to(dtypes.float32, "ToFloat")
+to_int32 = _to(dtypes.int32, "ToInt32")
+to_int64 = _to(dtypes.int64, "ToInt64")
+
+
+# --------------------------------------------------------------------------------------------------
+# Products
+
+
+def matmul(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    adjoint_a: bool = False,
+    adjoint_b: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The product of matrices, or of two stacks of them: `(..., M, K), (..., K, N) -> (..., M, N)`."""
+    first, second = transpose_a or adjoint_a, transpose_b or adjoint_b
+    return node("MatMul", _matmul, operands(a, b), name, first=first, second=second)  # type: ignore[no-any-return]
+
+
+def _matmul(a: Any, b: Any, *, first: bool, second: bool) -> Any:
+    if a.ndim < 2 or b.ndim < 2:
+        raise ValueError(
+            f"matmul: expected matrices, got shapes {a.shape} and {b.shape}; tf.expand_dims makes a vector one, and "
+            "tf.tensordot multiplies vectors"
+        )
+    a = shape.swapaxes(a, -1, -2) if first else a
+    b = shape.swapaxes(b, -1, -2) if second else b
+    if a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"matmul: dimensions must be equal, but are {a.shape[-1]} and {b.shape[-2]} for {a.shape} "
+                         f"and {b.shape}")  # fmt: skip
+    return product.matmul(a, b)
+
+
+def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
+    """Sums of products over pairs of dimensions: `axes` is a pair of lists, or how many of a's last and b's first."""
+    pairs = fixed(axes, "axes")
+    if isinstance(pairs, list):
+        pairs = tuple(tuple(one) if isinstance(one, list) else (one,) for one in pairs)
+    return node("Tensordot", lambda a, b: product.tensordot(a, b, pairs), operands(a, b), name)  # type: ignore[no-any-return]
+
+
+def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
+    """Sums of products named by labels, as in `einsum("ij,jk->ik", x, y)`."""
+    return node("einsum", lambda *arrays: product.einsum(equation, *arrays, optimize=True), operands(*inputs), name)  # type: ignore[no-any-return]
+
+
+# --------------------------------------------------------------------------------------------------
+# Bounds
+
+
+def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None) -> Tensor:
+    """`t` with what is below or above the bounds set to them."""
+    return node(  # type: ignore[no-any-return]
+        "clip_by_value", elementwise.clip, operands(t, clip_value_min, clip_value_max), name
+    )
+
+
+def _of_norm(x: Any, bound: Any, *, axes: Any, average: bool) -> Any:
+    total = reduction.sum(x * x, axes, True)
+    positive = elementwise.greater(total, 0)
+    # Where everything is 0 the root has no slope, and nothing is to be clipped.
+    size = elementwise.where(positive, elementwise.sqrt(elementwise.where(positive, total, 1)), total)
+    if average:
+        size = size / x.size
+    return (x * bound) / larger(size, bound)
+
+
+def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
+    """`t`, made shorter where its norm, over `axes` or all of them, is more than `clip_norm`."""
+    return node("clip_by_norm", _of_norm, operands(t, clip_norm), name, axes=axes_of(axes), average=False)  # type: ignore[no-any-return]
+
+
+def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Tensor:
+    """`t`, made shorter where its norm divided by the number of elements is more than `clip_norm`."""
+    return node("clip_by_average_norm", _of_norm, operands(t, clip_norm), name, axes=None, average=True)  # type: ignore[no-any-return]
+
+
+def global_norm(t_list: Sequence[Any], name: str | None = None) -> Tensor:
+    """The norm of all elements of several tensors together; None among them counts as nothing."""
+    values = [convert(t) for t in t_list if t is not None]
+
+    def measure(*values: Any) -> Any:
+        return elementwise.sqrt(_total(*[reduction.sum(value * value) for value in values]))
+
+    return node("global_norm", measure, values, name)  # type: ignore[no-any-return]
+
+
+def clip_by_global_norm(
+    t_list: Sequence[Any], clip_norm: Any, use_norm: Any = None, name: str | None = None
+) -> tuple[list[Tensor | None], Tensor]:
+    """Tensors made shorter together where their global norm is more than `clip_norm`, and that norm."""
+    whole = global_norm(t_list) if use_norm is None else convert(use_norm)
+    with get_default_graph().name_scope(name or "clip_by_global_norm"):
+
+        def share(norm: Any, bound: Any) -> Any:
+            # An infinite norm makes everything NaN, as it should: the gradients are lost.
+            return elementwise.where(elementwise.isfinite(norm), bound / larger(norm, bound), np.float32(np.nan))
+
+        scale = node("scale", share, operands(whole, clip_norm))
+        clipped = [None if t is None else node("Mul", elementwise.multiply, operands(t, scale)) for t in t_list]
+    return clipped, whole
