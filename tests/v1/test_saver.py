@@ -122,7 +122,7 @@ def test_refusals(tmp_path):
     with tf.Session() as session, pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized"):
         saver.save(session, str(tmp_path / "m"))
     with tf.Graph().as_default(), tf.Session() as session:
-        w, n = tf.Variable([0.0] * 3, name="w"), tf.Variable(0, name="n")
+        _, n = tf.Variable([0.0] * 3, name="w"), tf.Variable(0, name="n")
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"w:0 is \(3,\).*\(2,\)"):
             tf.train.Saver().restore(session, path)
         with pytest.raises(tf.errors.FailedPreconditionError):  # nothing was restored

@@ -1,0 +1,3 @@
+"""What TensorFlow's own examples had that scripts import: `tensorflow.examples`."""
+
+from . import tutorials

@@ -1,0 +1,3 @@
+"""What TensorFlow's tutorials had that scripts import."""
+
+from . import mnist

@@ -1,0 +1,3 @@
+"""What the tutorials on MNIST had that scripts import."""
+
+from . import input_data
