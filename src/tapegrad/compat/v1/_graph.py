@@ -77,6 +77,10 @@ class Operation:
         """The kind of operation, as a description of a node calls it."""
         return self.type
 
+    def frame_is_within(self, frame: Frame) -> bool:
+        """Whether it is inside of that loop or choice."""
+        return self.frame is not None and self.frame.within(frame)
+
     def run(self, feed_dict: Any = None, session: Any = None) -> None:
         """Run the operation in the default session, or in `session`."""
         _session(session, "run").run(self, feed_dict)
@@ -223,7 +227,7 @@ class Graph:
         self.frame: Frame | None = None
         self.seed: int | None = None
         self.finalized = False
-        self.variable_store: dict[str, Any] = {}  # what get_variable made, by name
+        self.variable_store: Any = None  # what get_variable made, kept by _variable_scopes.py
 
     # Building
 

@@ -52,24 +52,47 @@ def kind_of(tensor: Tensor) -> Kind:
 def _tried(op: Operation) -> list[Kind]:
     """What is known of the results of an operation whose inputs are known."""
     count = len(op.outputs)
-    results: list[list[Any]] = []
     with no_grad(), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for trial in range(2):
-            samples = [_sample(x, trial) for x in op.inputs]
-            if any(sample is None for sample in samples) and op.sample is None:
-                break
-            try:
-                if op.sample is None and (op.in_run or op.python):
+        results = _both_trials(op, {})
+        if len(results) < 2 and len(op.inputs) > 1:
+            for axis, size in _likely(op):
+                results = _both_trials(op, {axis: size})
+                if len(results) == 2:
                     break
-                out = (op.sample or op.function)(*samples, **op.params)
-            except Exception:  # zeros may be no good arguments, and a run will tell what is wrong
-                break
-            results.append([_plain(value) for value in ([out] if op.one else out)])
     if len(results) < 2:
         kinds = [kind_of(x).dtype for x in op.inputs]
         return [Kind(None, kinds[0] if kinds else np.dtype(np.float32))] * count
     return [_agreed(results[0][place], results[1][place]) for place in range(count)]
+
+
+def _both_trials(op: Operation, supposed: dict[int, int]) -> list[list[Any]]:
+    """What the two trials give, as far as they succeed; `supposed` has sizes of unknown dimensions by their axes."""
+    results: list[list[Any]] = []
+    for trial in range(2):
+        samples = [_sample(x, trial, supposed) for x in op.inputs]
+        if any(sample is None for sample in samples) and op.sample is None:
+            break
+        try:
+            if op.sample is None and (op.in_run or op.python):
+                break
+            out = (op.sample or op.function)(*samples, **op.params)
+        except Exception:  # zeros may be no good arguments, and a run will tell what is wrong
+            break
+        results.append([_plain(value) for value in ([out] if op.one else out)])
+    return results
+
+
+def _likely(op: Operation) -> list[tuple[int, int]]:
+    """Axes where some input's size is unknown and another's is known: they may have to be alike."""
+    shapes = [sizes for x in op.inputs if (sizes := kind_of(x).sizes) is not None]
+    longest = max(map(len, shapes), default=0)
+    found: list[tuple[int, int]] = []
+    for axis in range(longest):
+        here = [sizes[axis] for sizes in shapes if len(sizes) > axis]
+        if None in here:
+            found += [(axis, size) for size in dict.fromkeys(here) if size is not None and size > 1]
+    return found
 
 
 def _agreed(one: Any, other: Any) -> Kind:
@@ -82,13 +105,13 @@ def _agreed(one: Any, other: Any) -> Kind:
     return Kind(sizes, one.dtype, (one, other) if small else None)
 
 
-def _sample(tensor: Tensor, trial: int) -> Any:
+def _sample(tensor: Tensor, trial: int, supposed: dict[int, int]) -> Any:
     kind = kind_of(tensor)
     if kind.values is not None:
         return kind.values[trial]
     if kind.sizes is None:
         return None
-    shape = [_UNKNOWN[trial] if size is None else size for size in kind.sizes]
+    shape = [supposed.get(axis, _UNKNOWN[trial]) if size is None else size for axis, size in enumerate(kind.sizes)]
     if kind.dtype.kind == "O":
         return np.full(shape, b"", object)
     if kind.dtype.kind in "iu" and not shape:  # it may be a size, which is unknown too

@@ -89,7 +89,7 @@ class Run:
     def inner(self, operations: Sequence[Operation], results: Sequence[Tensor], values: dict[Tensor, Any]) -> list[Any]:
         """The results of operations inside a loop or a choice, run once on some values of its own tensors."""
         own = Run.__new__(Run)
-        own.session, own.plan, own.fed = self.session, self.plan, set(values)
+        own.session, own.plan, own.fed = self.session, self.plan, self.fed | set(values)
         own.values = _Inside(self.values, values)
         for op in operations:
             own.one(op)

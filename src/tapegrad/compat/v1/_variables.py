@@ -79,7 +79,7 @@ class Variable:
             whole = graph.unique_name(name)
             with (
                 graph.name_scope(whole + "/"),
-                graph.name_scope("Initializer/" if callable(initial_value) else whole + "/"),
+                graph.name_scope("Initializer" if callable(initial_value) else whole + "/"),
             ):
                 value = initial_value() if callable(initial_value) else initial_value
                 self.initial_value: Tensor = convert(value, dtype, name="initial_value")

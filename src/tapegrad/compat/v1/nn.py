@@ -3,3 +3,6 @@
 from __future__ import annotations
 
 __all__: list[str] = []
+
+from . import rnn_cell as rnn_cell
+from ._rnn import *

@@ -1,0 +1,137 @@
+"""Cases of scopes, layers, cells and loops: each builds a graph with `tf` and gives what is to be fetched.
+
+The golden script runs them with TensorFlow, the tests with tapegrad. Every variable is set to `numbers` of its name
+before anything is fetched, so that no case depends on how initial values are drawn.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+
+def numbers(name, shape):
+    """Numbers between -0.5 and 0.5 that depend on a name and a place alone."""
+    count = int(np.prod(shape, dtype=np.int64))
+    start = zlib.crc32(name.encode()) % 1000
+    return (np.sin(np.arange(start, start + count) * 1.7) / 2).reshape(shape).astype(np.float32)
+
+
+X = numbers("x", (4, 5, 3))  # 4 examples of 5 steps of 3 features
+ROWS = numbers("rows", (4, 6))
+IMAGES = numbers("images", (2, 7, 6, 3))
+LENGTHS = np.array([5, 2, 3, 1], np.int32)
+
+CASES = {}
+
+
+def case(function):
+    """Enter a case under the name of its function."""
+    CASES[function.__name__] = function
+    return function
+
+
+def gradients(tf, value):
+    """The gradients of a sum of squares for all trained variables."""
+    return tf.gradients(tf.reduce_sum(tf.square(value)), tf.trainable_variables())
+
+
+# --------------------------------------------------------------------------------------------------
+# Recurrent networks
+
+
+def rnn_case(name, make, time_major=False, lengths=False, features=3):
+    """A cell in dynamic_rnn, with the gradients of its weights."""
+
+    def build(tf):
+        x = tf.placeholder(tf.float32, [None, 5, 3] if not time_major else [5, None, 3], name="x")
+        outputs, state = tf.nn.dynamic_rnn(
+            make(tf), x, dtype=tf.float32, time_major=time_major, sequence_length=LENGTHS if lengths else None
+        )
+        fed = X if not time_major else X.transpose(1, 0, 2)
+        return {"outputs": outputs, "state": state, "gradients": gradients(tf, outputs)}, {x: fed}
+
+    build.__name__ = name
+    case(build)
+
+
+rnn_case("basic_rnn", lambda tf: tf.nn.rnn_cell.BasicRNNCell(4))
+rnn_case("basic_rnn_lengths", lambda tf: tf.nn.rnn_cell.BasicRNNCell(4), lengths=True)
+rnn_case("gru", lambda tf: tf.nn.rnn_cell.GRUCell(4))
+rnn_case("gru_time_major", lambda tf: tf.nn.rnn_cell.GRUCell(4, activation=tf.sigmoid), time_major=True)
+rnn_case("basic_lstm", lambda tf: tf.nn.rnn_cell.BasicLSTMCell(4, forget_bias=0.3))
+rnn_case("basic_lstm_one_state", lambda tf: tf.nn.rnn_cell.BasicLSTMCell(4, state_is_tuple=False), lengths=True)
+rnn_case("lstm", lambda tf: tf.nn.rnn_cell.LSTMCell(4))
+rnn_case("lstm_peepholes", lambda tf: tf.nn.rnn_cell.LSTMCell(4, use_peepholes=True, cell_clip=0.2), lengths=True)
+rnn_case("lstm_projected", lambda tf: tf.nn.rnn_cell.LSTMCell(4, num_proj=3, proj_clip=0.1, use_peepholes=True))
+rnn_case("lstm_one_state", lambda tf: tf.nn.rnn_cell.LSTMCell(4, num_proj=3, state_is_tuple=False))
+rnn_case(
+    "stacked",
+    lambda tf: tf.nn.rnn_cell.MultiRNNCell([tf.nn.rnn_cell.BasicLSTMCell(4), tf.nn.rnn_cell.GRUCell(3)]),
+    lengths=True,
+)
+rnn_case(
+    "stacked_one_state",
+    lambda tf: tf.nn.rnn_cell.MultiRNNCell(
+        [tf.nn.rnn_cell.BasicLSTMCell(4, state_is_tuple=False) for _ in range(2)], state_is_tuple=False
+    ),
+)
+rnn_case("residual", lambda tf: tf.nn.rnn_cell.ResidualWrapper(tf.nn.rnn_cell.BasicLSTMCell(3)))
+rnn_case("kept", lambda tf: tf.nn.rnn_cell.DropoutWrapper(tf.nn.rnn_cell.GRUCell(3), output_keep_prob=1.0))
+
+
+@case
+def initial_state(tf):
+    x = tf.placeholder(tf.float32, [None, 5, 3])
+    cell = tf.nn.rnn_cell.LSTMCell(4, state_is_tuple=True)
+    start = cell.zero_state(tf.shape(x)[0], tf.float32)
+    first, state = tf.nn.dynamic_rnn(cell, x, initial_state=start, scope="decoder")
+    with tf.variable_scope("decoder", reuse=True):
+        output, state = cell(x[:, 0], state)
+    return {"first": first, "output": output, "state": state, "gradients": gradients(tf, output)}, {x: X}
+
+
+@case
+def static(tf):
+    x = tf.placeholder(tf.float32, [None, 5, 3])
+    outputs, state = tf.nn.static_rnn(
+        tf.nn.rnn_cell.BasicLSTMCell(4), tf.unstack(x, 5, 1), dtype=tf.float32, sequence_length=LENGTHS
+    )
+    return {"outputs": outputs, "state": state, "gradients": gradients(tf, outputs[2])}, {x: X}
+
+
+def bidirectional_case(lengths):
+    def build(tf):
+        x = tf.placeholder(tf.float32, [None, None, 3])
+        outputs, states = tf.nn.bidirectional_dynamic_rnn(
+            tf.nn.rnn_cell.GRUCell(4), tf.nn.rnn_cell.GRUCell(2), x, lengths, dtype=tf.float32
+        )
+        both = tf.concat(outputs, 2)
+        return {"outputs": outputs, "states": states, "gradients": gradients(tf, both)}, {x: X}
+
+    build.__name__ = "bidirectional" if lengths is None else "bidirectional_lengths"
+    case(build)
+
+
+bidirectional_case(None)
+bidirectional_case(LENGTHS)
+
+
+@case
+def static_bidirectional(tf):
+    x = tf.placeholder(tf.float32, [None, 5, 3])
+    cells = tf.nn.rnn_cell.BasicLSTMCell(4), tf.nn.rnn_cell.BasicLSTMCell(4)
+    outputs, forward, backward = tf.nn.static_bidirectional_rnn(*cells, tf.unstack(x, 5, 1), dtype=tf.float32)
+    return {"outputs": outputs, "states": (forward, backward), "gradients": gradients(tf, outputs[-1])}, {x: X}
+
+
+@case
+def cells_by_hand(tf):
+    x = tf.placeholder(tf.float32, [None, 3])
+    cell = tf.nn.rnn_cell.GRUCell(4)
+    state = cell.zero_state(4, tf.float32)
+    first, state = cell(x, state)
+    second, state = cell(x, state)
+    other, _ = tf.nn.rnn_cell.GRUCell(2)(x, tf.zeros([4, 2]))
+    return {"second": second, "other": other}, {x: X[:, 0]}
