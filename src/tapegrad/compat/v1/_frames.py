@@ -14,12 +14,12 @@ from ..._tape import Tensor as Value
 from ...ops.shape import stack
 from ._graph import Frame, Operation, Tensor, convert, get_default_graph, node
 from ._infer import Kind, kind_of
-from ._shapes import Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ._run import Run
+    from ._shapes import Sizes
 
 
 def argument(kind: Kind) -> Tensor:

@@ -107,10 +107,10 @@ def _agreed(one: Any, other: Any) -> Kind:
 
 def _sample(tensor: Tensor, trial: int, supposed: dict[int, int]) -> Any:
     kind = kind_of(tensor)
-    if kind.values is not None:
-        return kind.values[trial]
     if kind.sizes is None:
         return None
+    if kind.values is not None and not (supposed and None in kind.sizes):
+        return kind.values[trial]
     shape = [supposed.get(axis, _UNKNOWN[trial]) if size is None else size for axis, size in enumerate(kind.sizes)]
     if kind.dtype.kind == "O":
         return np.full(shape, b"", object)
