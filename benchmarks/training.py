@@ -54,12 +54,12 @@ def our_steps() -> dict[str, Callable[[], float]]:
     labels, few_labels = Y, Y[:64]
 
     def mlp(w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
-        return F.cross_entropy(F.relu(X @ w1 + b1) @ w2 + b2, labels)
+        return F.cross_entropy(F.affine(F.relu(F.affine(X, w1, b1)), w2, b2), labels)
 
     def cnn(k1: Any, k2: Any, w1: Any, w2: Any) -> Any:
         h = tg.max_pool(F.relu(tg.conv2d(IMAGES, k1)), 2)
         h = tg.max_pool(F.relu(tg.conv2d(h, k2)), 2)
-        return F.cross_entropy(F.relu(h.reshape(64, -1) @ w1) @ w2, few_labels)
+        return F.cross_entropy(F.affine(F.relu(F.affine(h.reshape(64, -1), w1)), w2), few_labels)
 
     hidden = nn.RNN(2, 8, batch_first=True)
     hidden.bias_hh_l0 = tg.zeros(8, F4)
@@ -101,12 +101,12 @@ def their_steps() -> dict[str, Callable[[], float]]:
     ids, offsets = torch.tensor(IDS), torch.tensor(OFFSETS)
 
     def mlp(w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
-        return F.cross_entropy(F.relu(x @ w1 + b1) @ w2 + b2, y)
+        return F.cross_entropy(F.linear(F.relu(F.linear(x, w1, b1)), w2, b2), y)
 
     def cnn(k1: Any, k2: Any, w1: Any, w2: Any) -> Any:
         h = F.max_pool2d(F.relu(F.conv2d(images, k1, padding=2)), 2)
         h = F.max_pool2d(F.relu(F.conv2d(h, k2, padding=2)), 2)
-        return F.cross_entropy(F.relu(h.reshape(64, -1) @ w1) @ w2, y[:64])
+        return F.cross_entropy(F.linear(F.relu(F.linear(h.reshape(64, -1), w1)), w2), y[:64])
 
     def rnn(w: Any, b: Any, o: Any, c: Any) -> Any:
         state, outputs = torch.zeros(100, 8), []
@@ -123,11 +123,13 @@ def their_steps() -> dict[str, Callable[[], float]]:
 
     def step_of(name: str) -> Callable[[], float]:
         weights = WEIGHTS[name]
+        if name == "MLP":  # a layer's weight is (outputs, inputs) in PyTorch
+            weights = [w.T.copy() if w.ndim == 2 else w for w in weights]
         if name == "CNN":
             k1, k2, w1, w2 = weights
             # Pixels of a channel lie together in PyTorch, so its dense layer has its rows in another order.
             w1 = w1.reshape(7, 7, 64, 1024).transpose(2, 0, 1, 3).reshape(3136, 1024)
-            weights = [k1.transpose(3, 2, 0, 1).copy(), k2.transpose(3, 2, 0, 1).copy(), w1, w2]
+            weights = [k1.transpose(3, 2, 0, 1).copy(), k2.transpose(3, 2, 0, 1).copy(), w1.T.copy(), w2.T.copy()]
         parameters = [torch.tensor(w, requires_grad=True) for w in weights]
         rate, momentum = RATES[name]
         optimizer = torch.optim.SGD(parameters, lr=rate, momentum=momentum)

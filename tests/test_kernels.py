@@ -23,6 +23,7 @@ from hypothesis import given
 
 import tapegrad as tg
 from tapegrad.kernels import convolution, jit, threads, tile, warmup
+from tapegrad.ops import activation
 
 KERNELS = Path(jit.__file__).parent
 PACKAGES = str(KERNELS.parent.parent)
@@ -589,3 +590,24 @@ def test_no_arguments_can_crash_the_process():
         assert min(counts.values()) > 200, counts
     """
     run_python(code)
+
+
+# --------------------------------------------------------------------------------------------------
+# relu
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_relus_have_numpys_bits(dtype, monkeypatch):
+    monkeypatch.setattr(activation, "_LARGE", 1)
+    special = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-40, -1e-40, 3, -3], dtype)
+    x, g = (a.ravel() for a in np.meshgrid(special, special))
+    x, g = np.tile(x, 500)[::2], np.tile(g, 500)[::-2]  # several jobs, and not side by side in memory
+    with np.errstate(invalid="ignore"):
+        expected, gradient = np.maximum(x, 0), g * (np.maximum(x, 0) > 0)
+        t = tg.tensor(x, requires_grad=True)
+        out = tg.relu(t)
+        out.backward(g)
+    assert out.numpy().tobytes() == expected.tobytes()
+    assert np.isnan(t.grad.numpy()).tobytes() == np.isnan(gradient).tobytes()
+    there = ~np.isnan(gradient)
+    assert t.grad.numpy()[there].tobytes() == gradient[there].tobytes()

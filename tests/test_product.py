@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 import tapegrad as tg
 from tapegrad.kernels import product
+from tapegrad.ops import _matrices
+from tapegrad.testing import check_gradients
 
 sizes = st.integers(0, 70)
 
@@ -37,7 +39,9 @@ def test_products_are_right_for_any_sizes(rows, depth, columns, transpose_x, tra
     agree(x, y, transpose_x, transpose_y)
 
 
-@pytest.mark.parametrize(("rows", "depth", "columns"), [(60, 1100, 300), (300, 40, 1100), (17, 513, 1025)])
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns"), [(60, 1100, 300), (300, 40, 1100), (17, 513, 1025), (40, 2048, 200)]
+)
 @pytest.mark.parametrize("transpose_x", [False, True])
 @pytest.mark.parametrize("transpose_y", [False, True])
 def test_large_products_in_several_parts_are_right(rows, depth, columns, transpose_x, transpose_y):
@@ -98,7 +102,7 @@ def test_programs_take_the_quicker_products_with_matrices_transposed_as_they_are
     for _ in range(3):
         np.testing.assert_allclose(run(x).numpy(), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
     functions = [entry.function for entry in run.programs[0].entries]
-    assert functions.count(product.matmul) == (2 if fast else 0)
+    assert functions.count(_matrices.product_op.op.function) == (2 if fast else 0)
 
 
 def test_which_is_quicker_is_measured_once(monkeypatch):
@@ -108,3 +112,81 @@ def test_which_is_quicker_is_measured_once(monkeypatch):
     assert product.faster() is True
     assert product.faster() is True
     assert len(asked) == 2
+
+
+# --------------------------------------------------------------------------------------------------
+# As an op: gradients, and layers
+
+
+@pytest.fixture
+def for_everything(monkeypatch):
+    """Products of every size go by the tile."""
+    monkeypatch.setattr(product, "_faster", True)
+    monkeypatch.setattr(_matrices, "FEWEST", 0)
+    monkeypatch.setattr(_matrices, "NARROWEST", 0)
+
+
+@pytest.mark.parametrize("transpose_x", [False, True])
+@pytest.mark.parametrize("transpose_y", [False, True])
+def test_the_op_has_right_gradients_of_every_order(transpose_x, transpose_y):
+    x, y = drawn(3, 2, transpose_x, np.float64, 1), drawn(2, 4, transpose_y, np.float64, 2)
+    check_gradients(lambda x, y: _matrices.large_product(x, y, transpose_x, transpose_y), x, y, order=2)
+
+
+@pytest.mark.usefixtures("for_everything")
+def test_gradients_of_large_products_go_by_the_tile():
+    x, y, g = (drawn(*shape, False, np.float32, seed) for seed, shape in enumerate([(40, 30), (30, 50), (40, 50)]))
+    called: list[Any] = []
+    matmul = product.matmul
+    product.matmul = lambda *arguments: called.append(arguments[2:]) or matmul(*arguments)
+    try:
+        a, b = tg.tensor(x, requires_grad=True), tg.tensor(y, requires_grad=True)
+        out = a @ b
+        np.testing.assert_array_equal(out.numpy(), x @ y)  # the product itself is NumPy's
+        out.backward(g)
+    finally:
+        product.matmul = matmul
+    assert sorted(called) == [(False, True), (True, False)]
+    np.testing.assert_allclose(a.grad.numpy(), g.astype(np.float64) @ y.T, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(b.grad.numpy(), x.T.astype(np.float64) @ g, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("for_everything")
+def test_a_layer_and_its_program_compute_the_same_bits():
+    layer = tg.nn.Linear(40, 30)
+    x = drawn(20, 40, False, np.float32, 3)
+
+    def step(x: Any) -> Any:
+        layer.weight.grad = None
+        loss = (layer(x) ** 2).mean()
+        loss.backward()
+        return loss, layer.weight.grad
+
+    compiled = tg.compile(step, fuse=False)
+    expected = [y.numpy().copy() for y in step(x)]
+    for _ in range(3):
+        for mine, other in zip(compiled(x), expected, strict=True):
+            np.testing.assert_array_equal(mine.numpy(), other)
+    y = x.astype(np.float64) @ layer.weight.numpy() + layer.bias.numpy()
+    np.testing.assert_allclose(expected[0], (y**2).mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns", "dtype", "answer"),
+    [
+        (400, 200, 100, np.float32, True),
+        (400, 200, 100, np.float64, False),  # the library's are as quick
+        (40, 20, 10, np.float32, False),
+        (4000, 2000, 10, np.float32, False),
+    ],
+)
+def test_which_products_suit(rows, depth, columns, dtype, answer, monkeypatch):
+    monkeypatch.setattr(product, "_faster", True)
+    assert _matrices.suits(rows, depth, columns, np.dtype(dtype), np.dtype(dtype)) is answer
+
+
+def test_without_compiled_code_nothing_is_measured(monkeypatch):
+    monkeypatch.setattr(product, "_faster", None)
+    monkeypatch.setattr(product.numba.config, "DISABLE_JIT", 1)
+    monkeypatch.setattr(product, "_seconds", lambda task: pytest.fail("measured"))
+    assert product.faster() is False

@@ -69,3 +69,19 @@ def clear(context: Any, target: Any, to: Any, count: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(target, types.intp, types.intp), generate
+
+
+@intrinsic
+def fetch_ahead(context: Any, array: Any, index: Any) -> Any:
+    """Begin to bring the cache line of `array[index]` near, and do not wait for it; it need not exist."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        place = builder.bitcast(_place(context, builder, signature.args[0], *arguments), byte)
+        # To be read, wanted again and again, and it is data.
+        builder.call(function, [place, *(ir.Constant(number, value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate

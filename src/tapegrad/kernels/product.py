@@ -9,19 +9,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numba
 import numpy as np
 
 from . import threads
 from .arrays import flat_to_read
 from .jit import compiled, inlined
 from .jobs import taken
-from .memory import clear, copy, get, put
+from .memory import clear, copy, fetch_ahead, get, put
 from .tile import HEIGHTS, run_tile, width
+from .transpose import side, transpose
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_DEPTH = 512  # rows of the second matrix that are laid out at a time: a buffer that stays in the second-level cache
+_DEPTH = 1024  # rows of the second matrix that are laid out at a time: a buffer that stays in the second-level cache
+_AHEAD = 8  # rows of the second matrix that are on their way from memory while one is laid out
+_LINE = 16  # numbers of float32 in a cache line
 _HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
 
 
@@ -35,17 +39,31 @@ def matmul(x: Array, y: Array, transpose_x: bool = False, transpose_y: bool = Fa
     if not depth:
         out[:] = 0
     if out.size and depth:
+        first, second = flat_to_read(x), flat_to_read(y)
+        out_row, out_column = columns, 1
+        turned = transpose_y and y.size > 2 * x.size and rows >= width(x.itemsize)
+        if turned:
+            # The larger matrix is read as it lies, and the smaller one laid out: the result is that of y times x.T.
+            first, second = second, first
+            x_row, x_step, y_row, y_column = y_column, y_row, x_step, x_row
+            rows, columns, out_row, out_column = columns, rows, 1, columns
         wide = width(x.itemsize)
         panels = -(-columns // wide)
         # Neighbouring panels are laid out together where there are many: more of each page of memory is read at once.
         group = min(4, max(1, panels // 8))
         groups = -(-panels // group)
+        # Rows a page apart would push one another out of the first-level cache: they are copied to where they do not.
+        crowded = x_step == 1 and x_row * x.itemsize % 4096 == 0
+        long = min(depth, _DEPTH) + _LINE
         # Few groups are divided by rows too, so that threads share them evenly.
         parts = min(-(-rows // HEIGHTS[0]), -(-8 // groups))
         threads.run(
-            multiply, groups * parts, flat_to_read(x), x_row, x_step, flat_to_read(y), y_row, y_column, out.reshape(-1),
-            rows, columns, depth, wide, group, parts, _DEPTH,
-            scratch=((group * _DEPTH * wide, x.dtype), (HEIGHTS[0] * wide, x.dtype), (1, np.intp)),
+            multiply, groups * parts, first, x_row, x_step, second, y_row, y_column, out.reshape(-1), out_row,
+            out_column, rows, columns, depth, wide, side(x.itemsize), group, parts, _DEPTH, crowded, long,
+            scratch=(
+                (group * min(depth, _DEPTH) * wide, x.dtype), (HEIGHTS[0] * wide, x.dtype), (1, np.intp),
+                (HEIGHTS[0] * long if crowded else 1, x.dtype),
+            ),
             parallel=rows * columns * depth > 500_000,
         )  # fmt: skip
     return out
@@ -58,8 +76,10 @@ def faster() -> bool:
     """Whether these products are quicker than NumPy's here: measured once, on matrices of a usual size."""
     global _faster
     if _faster is None:
+        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            return False
         x, y = np.ones((256, 512), np.float32), np.ones((512, 256), np.float32)
-        _faster = _seconds(lambda: matmul(x, y)) < 0.9 * _seconds(lambda: x @ y)
+        _faster = _seconds(lambda: matmul(x, y)) < 0.8 * _seconds(lambda: x @ y)
     return _faster
 
 
@@ -73,11 +93,14 @@ def _seconds(task: Any) -> float:
 
 
 @inlined
-def _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group):
+def _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group, square):
     """Copy `count` rows of `group` panels from row `low` and column `first` on; each panel lies by itself."""
     if y_column == 1:
+        lines = min(wide * group, columns - first)
         for k in range(count):
             source = (low + k) * y_row + first
+            for n in range(0, lines, _LINE):
+                fetch_ahead(y, source + _AHEAD * y_row + n)
             for p in range(group):
                 valid = max(0, min(wide, columns - first - p * wide))
                 to = (p * count + k) * wide
@@ -86,20 +109,26 @@ def _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group)
     else:
         for p in range(group):
             valid = max(0, min(wide, columns - first - p * wide))
-            for block in range(0, count, 16):  # so few rows at a time that they stay in the first-level cache
-                end = min(block + 16, count)
-                for n in range(valid):
-                    source = (first + p * wide + n) * y_column + low * y_row
-                    for k in range(block, end):
-                        put(panel, (p * count + k) * wide + n, get(y, source + k * y_row))
-                for k in range(block, end):
-                    clear(panel, (p * count + k) * wide + valid, wide - valid)
+            for block in range(0, count, square):
+                end = min(block + square, count)
+                for begin in range(0, wide, square):
+                    source = (first + p * wide + begin) * y_column + low * y_row
+                    to = p * count * wide + begin
+                    if begin + square <= valid and block + square <= count:
+                        transpose(panel, to + block * wide, wide, y, source + block, y_column)
+                    else:
+                        here = max(0, min(square, valid - begin))
+                        for n in range(here):
+                            for k in range(block, end):
+                                put(panel, to + k * wide + n, get(y, source + n * y_column + k))
+                        for k in range(block, end):
+                            clear(panel, to + k * wide + here, square - here)
 
 
 @compiled
 def multiply(
-    state, jobs, x, x_row, x_step, y, y_row, y_column, out, rows, columns, depth, wide, group, parts, most,
-    panel, edge, segments,
+    state, jobs, x, x_row, x_step, y, y_row, y_column, out, out_row, out_column, rows, columns, depth, wide, square,
+    group, parts, most, crowded, long, panel, edge, segments, near,
 ):  # fmt: skip
     """`out[m, n]`, (rows, columns), is the sum over k of `x[m * x_row + k * x_step] * y[k * y_row + n * y_column]`."""
     segments[0] = 0
@@ -109,7 +138,7 @@ def multiply(
         end = (job % parts + 1) * rows // parts
         for low in range(0, depth, most):
             count = min(most, depth - low)
-            _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group)
+            _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group, square)
             m = begin
             while m < end:
                 rest = end - m
@@ -121,22 +150,28 @@ def multiply(
                     height = _HEIGHT_2
                 else:
                     height = _HEIGHT_3
+                if crowded:
+                    for i in range(height):
+                        copy(near, i * long, x, (m + i) * x_row + low, count)
                 for p in range(group):
                     column = first + p * wide
                     if column >= columns:
                         break
                     valid = min(wide, columns - column)
-                    whole = valid == wide
-                    to = m * columns + column
+                    whole = valid == wide and out_column == 1
+                    to = m * out_row + column * out_column
                     if not whole and low > 0:
                         for i in range(height):
-                            copy(edge, i * wide, out, to + i * columns, valid)
+                            for n in range(valid):
+                                put(edge, i * wide + n, get(out, to + i * out_row + n * out_column))
                     run_tile(
-                        height, x, m * x_row + low * x_step, x_row, x_step, segments, 1, count,
+                        height, near if crowded else x, 0 if crowded else m * x_row + low * x_step,
+                        long if crowded else x_row, x_step, segments, 1, count,
                         panel, p * count * wide, wide, 0,
-                        out if whole else edge, to if whole else 0, columns if whole else wide, low > 0,
+                        out if whole else edge, to if whole else 0, out_row if whole else wide, low > 0,
                     )  # fmt: skip
                     if not whole:
-                        for i in range(height):
-                            copy(out, to + i * columns, edge, i * wide, valid)
+                        for n in range(valid):
+                            for i in range(height):
+                                put(out, to + i * out_row + n * out_column, get(edge, i * wide + n))
                 m += height

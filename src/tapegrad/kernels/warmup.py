@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import convolution, embedding, jobs, machine, normal, pooling, product, standardize
+from . import convolution, embedding, jobs, machine, normal, pooling, product, relu, standardize
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
         ("embedding bags, gradient", lambda: embedding.scattered(params, ids, starts, 4)),
         ("normal distribution", lambda: normal.normal_distribution(line)),
         ("product of matrices", lambda: product.matmul(matrix, matrix, transpose_y=True)),
+        ("relu", lambda: relu.relu(line)),
+        ("relu, gradient", lambda: relu.relu_gradient(line, line)),
         ("batch normalisation, moments", lambda: standardize.moments(matrix, 0)),
         ("batch normalisation", lambda: standardize.normalize(matrix, params, line, line, 0)),
         ("batch normalisation, sums", lambda: standardize.sums(matrix, matrix, line, line, 0)),

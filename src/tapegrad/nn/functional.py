@@ -18,8 +18,10 @@ from ..ops.indexing import take_along_axis
 from ..ops.loss import class_numbers, huber, sigmoid_cross_entropy, softmax_cross_entropy
 from .activation import elu, gelu, leaky_relu, silu
 from .dropout import dropout
+from .linear import affine
 
 __all__ = [
+    "affine",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",

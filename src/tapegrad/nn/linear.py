@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ShapeError
+from ..ops._matrices import large_product, suits
 from ..ops.shape import reshape
 from . import init
 from .module import Module
@@ -50,11 +51,17 @@ class Linear(Module):
 
 
 def affine(x: Any, weight: Any, bias: Any = None) -> Any:
-    """`x @ weight + bias`, as one product of all rows of `x`, where NumPy would compute one for each matrix in it."""
+    """`x @ weight + bias`: (..., K), (K, N), (N,) -> (..., N), as one product of all rows of `x`.
+
+    Large products of float32 are computed by tapegrad's own kernel where that is quicker than NumPy's library, so the
+    last bits may differ from those of `x @ weight`.
+    """
     shape = np.shape(x)
     if len(shape) > 2:
         x = reshape(x, (math.prod(shape[:-1]), shape[-1]))
-    y = x @ weight
+    rows, depth = np.shape(x) if np.ndim(x) == 2 else (0, 0)
+    large = suits(rows, depth, np.shape(weight)[1], getattr(x, "dtype", None), weight.dtype)
+    y = large_product(x, weight) if large else x @ weight
     if bias is not None:
         y = y + bias
     return reshape(y, (*shape[:-1], np.shape(weight)[1])) if len(shape) > 2 else y

@@ -19,11 +19,34 @@ __all__ = [
 ]
 
 
+_LARGE = 1 << 18  # elements from which a kernel on several threads is quicker than NumPy's loops; the bits are the same
+
+
+def _is_large(x: Any) -> bool:
+    if type(x) is not np.ndarray or x.size < _LARGE or x.dtype.char not in "fd":
+        return False
+    import numba
+
+    return not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+
+
 def _relu_raw(x: Any) -> Any:
+    if _is_large(x):
+        from ..kernels import relu
+
+        return relu.relu(x)
     return np.maximum(x, 0)
 
 
-relu_op = primitive(_relu_raw, lambda g, out: g * greater(out, 0), name="relu")
+def _relu_rule(g: Any, out: Any) -> Any:
+    if _is_large(g):
+        from ..kernels import relu
+
+        return relu.relu_gradient(g, out)
+    return g * greater(out, 0)
+
+
+relu_op = primitive(_relu_raw, _relu_rule, name="relu")
 
 
 def relu(x: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitive import primitive, variadic
+from ._matrices import large_product, suits
 from ._numpy import speaks_for
 from .elementwise import multiply
 from .shape import normalized, permute_dims, ravel, reshape, swapaxes
@@ -35,6 +36,8 @@ def _matmul_x(g: Any, y: Any, shape: tuple[int, ...]) -> Any:
         return g * y if len(shape) == 1 else g[..., None] * y
     if len(shape) == 1:
         return matmul(y, g[..., None])[..., 0]
+    if len(shape) == y.ndim == 2 and suits(shape[0], y.shape[1], shape[1], g.dtype, y.dtype):
+        return large_product(g, y, transpose_y=True)
     return matmul(g, swapaxes(y, -1, -2))
 
 
@@ -43,6 +46,8 @@ def _matmul_y(g: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return g * x if len(shape) == 1 else x[:, None] * g[..., None, :]
     if len(shape) == 1:
         return matmul(swapaxes(x, -1, -2), g[..., None])[..., 0]
+    if len(shape) == x.ndim == 2 and suits(x.shape[0], *shape, g.dtype, x.dtype):
+        return large_product(x, g, transpose_x=True)
     if len(shape) == 2 and x.ndim > 2:
         # One product over all rows of the batch, instead of one a matrix and a sum.
         return matmul(swapaxes(reshape(x, (-1, x.shape[-1])), 0, 1), reshape(g, (-1, g.shape[-1])))

@@ -1,0 +1,49 @@
+"""Products of large matrices whose last bits nobody is promised: gradients, and what a layer computes.
+
+Where tapegrad's register tile is quicker than the library that NumPy calls, it serves them, and takes transposed
+matrices as they lie. `x @ y` itself is NumPy's, bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..primitive import primitive
+
+FEWEST = 4_000_000  # multiplications below which the library is as quick
+NARROWEST = 24  # columns of the result, below which most of a tile would be idle
+
+
+def suits(rows: int, depth: int, columns: int, dtype: Any, other: Any) -> bool:
+    """Whether a product of matrices of these sizes and dtypes is for `large_product`."""
+    if rows * depth * columns < FEWEST or columns < NARROWEST or not (dtype == other == np.float32):
+        return False
+    from ..kernels import product
+
+    return product.faster()
+
+
+def _raw(x: Any, y: Any, *, transpose_x: bool, transpose_y: bool) -> Any:
+    from ..kernels import product
+
+    return product.matmul(x, y, transpose_x, transpose_y)
+
+
+# The gradients of a product are products, too: of g with the other matrix, in the order that gives the right shape.
+product_op = primitive(
+    _raw,
+    lambda g, y, transpose_x, transpose_y: (
+        large_product(y, g, transpose_y, True) if transpose_x else large_product(g, y, False, not transpose_y)
+    ),
+    lambda g, x, transpose_x, transpose_y: (
+        large_product(g, x, True, transpose_x) if transpose_y else large_product(x, g, not transpose_x, False)
+    ),
+    name="product",
+)
+
+
+def large_product(x: Any, y: Any, transpose_x: bool = False, transpose_y: bool = False) -> Any:
+    """`x @ y` of two matrices of float32, either of them transposed first, by the register tile."""
+    return product_op(x, y, transpose_x=transpose_x, transpose_y=transpose_y)
