@@ -14,6 +14,7 @@ from ._array import range_of as range
 from ._array import shape_of as shape
 from ._array import size_of as size
 from ._array import tuple_of as tuple
+from ._config import *
 from ._control import *
 from ._dtypes import (
     DType,

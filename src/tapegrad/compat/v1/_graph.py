@@ -370,6 +370,15 @@ class Graph:
             return self.get_tensor_by_name(value) if ":" in value else self.get_operation_by_name(value)
         raise TypeError(f"Can not convert a {type(value).__name__} into a Tensor or Operation.")
 
+    def as_graph_def(self, from_version: Any = None, add_shapes: bool = False) -> Graph:
+        """What describes the graph: itself."""
+        return self
+
+    @property
+    def node(self) -> list[Operation]:
+        """What describes its operations: themselves."""
+        return self.get_operations()
+
     # Collections
 
     def add_to_collection(self, name: Any, value: Any) -> None:

@@ -224,6 +224,11 @@ class BaseSession:
         return default()
 
     @property
+    def graph_def(self) -> Graph:
+        """What describes the graph: itself."""
+        return self.graph
+
+    @property
     def sess_str(self) -> bytes:
         """The target, as TensorFlow gives it."""
         return b""
