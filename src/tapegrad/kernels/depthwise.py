@@ -167,6 +167,26 @@ def _along(sums, at, x, of_x, x_step, y, of_y, y_step, count, mask):
     store(sums, at, add(even, odd), mask)
 
 
+@inlined
+def _three_along(sums, at, c, x, of_x, y, of_y, count, mask):
+    """The same for three taps side by side: each vector of `x` is loaded once and meets three of `y`."""
+    first, second, third = load(sums, at, mask), load(sums, at + c, mask), load(sums, at + 2 * c, mask)
+    left, middle = load(x, of_x, mask), load(x, of_x + c, mask)
+    of_x += 2 * c
+    for _ in range(count):
+        right = load(x, of_x, mask)
+        g = load(y, of_y, mask)
+        first = multiply_add(left, g, first)
+        second = multiply_add(middle, g, second)
+        third = multiply_add(right, g, third)
+        left, middle = middle, right
+        of_x += c
+        of_y += c
+    store(sums, at, first, mask)
+    store(sums, at + c, second, mask)
+    store(sums, at + 2 * c, third, mask)
+
+
 @compiled
 def filter_gradient(state, jobs, x, shape, g, g_shape, partials, taps, origin, step, spacing, parts, total):
     """The transpose of `forward` in `filters`: a share of the `total` rows of `g` a job, summed by itself."""
@@ -192,16 +212,40 @@ def filter_gradient(state, jobs, x, shape, g, g_shape, partials, taps, origin, s
                     if r < 0 or r >= high:
                         continue
                     line = ((n * depth + plane) * high + r) * wide
+                    taps_here = part * size + (z * kh + y) * kw * c
+                    # The cells that all taps see, where three taps side by side share what they load.
+                    inner, outer = 0, 0
+                    if kw == 3 and step[2] == 1 and spacing[2] == 1:
+                        inner = max(0, -origin[2])
+                        outer = max(inner, min(ow, wide - 2 - origin[2]))
+                    if outer > inner:
+                        source = (line + origin[2] + inner) * c
+                        of_g = (job * ow + inner) * c
+                        for i in range(0, whole, lanes):
+                            _three_along(
+                                partials, taps_here + i, c, x, source + i, g, of_g + i, outer - inner, everywhere(x)
+                            )
+                        if whole < c:
+                            i = whole
+                            _three_along(partials, taps_here + i, c, x, source + i, g, of_g + i, outer - inner, rest)
                     for t in range(kw):
                         offset = origin[2] + t * spacing[2]
                         low = min(max(0, -(offset // step[2])), ow)
                         end = min(ow, (wide - 1 - offset) // step[2] + 1)
-                        tap = part * size + ((z * kh + y) * kw + t) * c
-                        source = (line + offset + low * step[2]) * c
+                        tap = taps_here + t * c
                         apart = step[2] * c
-                        of_g = (job * ow + low) * c
-                        for i in range(0, whole, lanes):
-                            _along(partials, tap + i, x, source + i, apart, g, of_g + i, c, end - low, everywhere(x))
-                        if whole < c:
-                            i = whole
-                            _along(partials, tap + i, x, source + i, apart, g, of_g + i, c, end - low, rest)
+                        for side in range(2):  # before the cells that were done, and after them
+                            begin = max(low, outer) if side else low
+                            count = (end if side or outer == inner else min(end, inner)) - begin
+                            if side and outer == inner:
+                                break
+                            source = (line + offset + begin * step[2]) * c
+                            of_g = (job * ow + begin) * c
+                            if count > 0:
+                                for i in range(0, whole, lanes):
+                                    _along(
+                                        partials, tap + i, x, source + i, apart, g, of_g + i, c, count, everywhere(x)
+                                    )
+                                if whole < c:
+                                    i = whole
+                                    _along(partials, tap + i, x, source + i, apart, g, of_g + i, c, count, rest)
