@@ -12,10 +12,11 @@ import numpy as np
 
 
 def numbers(name, shape):
-    """Numbers between -0.5 and 0.5 that depend on a name and a place alone."""
+    """Numbers between -0.5 and 0.5 that depend on a name and a place alone; for variances, 1 more."""
     count = int(np.prod(shape, dtype=np.int64))
     start = zlib.crc32(name.encode()) % 1000
-    return (np.sin(np.arange(start, start + count) * 1.7) / 2).reshape(shape).astype(np.float32)
+    values = np.sin(np.arange(start, start + count) * 1.7) / 2
+    return (values + ("variance" in name)).reshape(shape).astype(np.float32)
 
 
 X = numbers("x", (4, 5, 3))  # 4 examples of 5 steps of 3 features
@@ -135,3 +136,95 @@ def cells_by_hand(tf):
     second, state = cell(x, state)
     other, _ = tf.nn.rnn_cell.GRUCell(2)(x, tf.zeros([4, 2]))
     return {"second": second, "other": other}, {x: X[:, 0]}
+
+
+# --------------------------------------------------------------------------------------------------
+# Layers
+
+
+def layer_case(name, values, shape, make):
+    """A layer, or several, on a placeholder; with the gradients of what is trained, and of the input."""
+
+    def build(tf):
+        x = tf.placeholder(tf.float32, shape)
+        y = make(tf, x)
+        of_input = tf.gradients(tf.reduce_sum(tf.square(y)), x)
+        trained = gradients(tf, y) if tf.trainable_variables() else []
+        return {"y": y, "gradients": trained, "input": of_input}, {x: values}
+
+    build.__name__ = name
+    case(build)
+
+
+def two_dense(tf, x):
+    regularizer = lambda w: 0.1 * tf.reduce_sum(tf.square(w))  # noqa: E731
+    y = tf.layers.dense(x, 5, tf.nn.tanh, kernel_regularizer=regularizer, name="first")
+    y = tf.layers.dense(y, 4, activation=tf.sigmoid, use_bias=False)
+    y = tf.layers.dense(y, 3)
+    with tf.variable_scope("inner"):
+        y = tf.layers.dense(y, 3)
+        y = tf.layers.Dense(3)(y)
+    return tf.layers.dense(y, 2, bias_initializer=tf.ones_initializer(), trainable=False)
+
+
+layer_case("dense", ROWS, [None, 6], two_dense)
+layer_case("dense_of_sequences", X, [None, None, 3], lambda tf, x: tf.layers.dense(x, 4))
+
+
+def reused(tf, x):
+    first = tf.layers.dense(x, 3, name="shared", kernel_regularizer=lambda w: tf.reduce_sum(w))
+    second = tf.layers.dense(x * 2, 3, name="shared", reuse=True, kernel_regularizer=lambda w: tf.reduce_sum(w))
+    with tf.variable_scope("outer", reuse=tf.AUTO_REUSE):
+        third = tf.layers.dense(x, 3, name="inner")
+        fourth = tf.layers.dense(x + 1, 3, name="inner")
+    layer = tf.layers.Dense(3)
+    return first + second + third + fourth + layer(x) + layer(x)
+
+
+layer_case("dense_reused", ROWS, [None, 6], reused)
+
+CONVOLUTIONS = {
+    "conv2d": lambda tf, x: tf.layers.conv2d(x, 4, 3),
+    "conv2d_same": lambda tf, x: tf.layers.conv2d(x, 4, [3, 2], (2, 2), "same", activation=tf.nn.tanh),
+    "conv2d_dilated": lambda tf, x: tf.layers.conv2d(x, 4, 2, dilation_rate=2, use_bias=False, name="wide"),
+    "conv2d_transpose": lambda tf, x: tf.layers.conv2d_transpose(x, 4, 3, strides=(2, 1), padding="same"),
+    "conv2d_transpose_valid": lambda tf, x: tf.layers.conv2d_transpose(x, 2, [3, 2], 3),
+    "separable": lambda tf, x: tf.layers.separable_conv2d(x, 4, 3, depth_multiplier=2, padding="same"),
+    "conv1d": lambda tf, x: tf.layers.conv1d(x[:, 0], 4, 3, padding="same"),
+    "conv3d": lambda tf, x: tf.layers.conv3d(x[:, :, :, :, None], 4, 2, padding="same"),
+    "max_pooling": lambda tf, x: tf.layers.max_pooling2d(x, 2, 2),
+    "max_pooling_same": lambda tf, x: tf.layers.max_pooling2d(x, [3, 2], (2, 1), padding="same"),
+    "average_pooling": lambda tf, x: tf.layers.average_pooling2d(x, 3, 2, "same"),
+    "max_pooling1d": lambda tf, x: tf.layers.max_pooling1d(x[:, 0], 2, 2),
+    "network": lambda tf, x: tf.layers.dense(
+        tf.layers.flatten(tf.layers.max_pooling2d(tf.layers.conv2d(x, 4, 3, padding="same"), 2, 2)), 3
+    ),
+}
+for _name, _make in CONVOLUTIONS.items():
+    layer_case(_name, IMAGES, [None, 7, 6, 3], _make)
+
+
+def normalization_case(title, values, training, fed=False, **arguments):
+    """Batch normalization in training or not, with what the moving averages become."""
+
+    def build(tf):
+        x = tf.placeholder(tf.float32, [None, *values.shape[1:]])
+        on = tf.placeholder(tf.bool, []) if fed else training
+        y = tf.layers.batch_normalization(x, training=on, **arguments)
+        updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+        found = {"y": y, "gradients": gradients(tf, y), "input": tf.gradients(tf.reduce_sum(y**3), x)}
+        with tf.control_dependencies([*updates, y, *found["gradients"]]):
+            found["averages"] = [v.read_value() for v in tf.global_variables() if "moving" in v.name]
+        return found, {x: values} | ({on: training} if fed else {})
+
+    build.__name__ = title
+    case(build)
+
+
+normalization_case("normalized_rows", ROWS, True)
+normalization_case("normalized_rows_later", ROWS + 1, False)
+normalization_case("normalized_images", IMAGES, True, momentum=0.9, epsilon=0.01)
+normalization_case("normalized_images_fed", IMAGES, True, fed=True)
+normalization_case("normalized_images_fed_later", IMAGES, False, fed=True)
+normalization_case("normalized_unfused", IMAGES, True, fused=False, scale=False)
+normalization_case("normalized_plain", ROWS, True, center=False, name="bn")

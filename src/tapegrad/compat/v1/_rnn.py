@@ -183,7 +183,10 @@ def _reversed(x: Any, sequence_length: Any, time_major: bool) -> Tensor:
         examples = np.arange(count)[:, None]
         return value[swapaxes(places, 0, 1), examples.T] if time_major else value[examples, places]
 
-    return node("ReverseSequence", turn, [convert(x), convert(sequence_length)])  # type: ignore[no-any-return]
+    def sample(value: Any, lengths: Any) -> Any:
+        return value if time_major else value + np.zeros((len(lengths), *[1] * (value.ndim - 1)), value.dtype)
+
+    return node("ReverseSequence", turn, [convert(x), convert(sequence_length)], sample=sample)  # type: ignore[no-any-return]
 
 
 def static_bidirectional_rnn(
