@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
-
-from . import rnn_cell as rnn_cell
+from . import _activations, _convolution, _embeddings, _losses_on_logits, _normalization, _rnn, _sampling, rnn_cell
+from ._activations import *
+from ._convolution import *
+from ._embeddings import *
+from ._losses_on_logits import *
+from ._normalization import *
 from ._rnn import *
+from ._sampling import *
+
+__all__ = ["rnn_cell"]
+__all__ += _activations.__all__
+__all__ += _convolution.__all__
+__all__ += _embeddings.__all__
+__all__ += _losses_on_logits.__all__
+__all__ += _normalization.__all__
+__all__ += _rnn.__all__
+__all__ += _sampling.__all__
