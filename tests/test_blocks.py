@@ -118,3 +118,9 @@ def test_what_is_small_or_not_float32_stays_as_it_is():
 def test_one_step_is_left_to_numpy_unless_it_is_very_large():
     assert both(lambda x: tg.relu(x), drawn(200, 200))[2] == ["relu"]
     assert both(lambda x: tg.relu(x), drawn(1000, 1000))[2] == ["blocks", "part"]
+
+
+def test_rows_too_long_for_a_block_are_left_alone():
+    x, row = drawn(2, 40_000), drawn(40_000)
+    program = trace(lambda x, row: tg.exp(x * row) + row, x, row)
+    assert "blocks" not in [entry.name for entry in needed(blocked(program)).entries]

@@ -3,9 +3,8 @@
 What an op on a few hundred numbers costs is the call, not the arithmetic. Here a program of such ops is a table of
 instructions, and a step costs some ten nanoseconds. Nothing is compiled for a new program.
 
-An instruction is a row of integers. Its operands are two-dimensional, (rows, columns), and tell where they begin and
-how far their rows and columns are apart; places are addresses of float32, a base from the table of addresses and an
-offset in elements.
+An instruction is a row of integers, as `instructions.py` tells. Places are addresses of float32, a base from the table
+of addresses and an offset in elements.
 """
 
 from __future__ import annotations
@@ -20,6 +19,47 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from . import scalar
+from .instructions import (
+    A_COLUMN,
+    A_ROW,
+    A_START,
+    ABSOLUTE,
+    ADD,
+    B_COLUMN,
+    B_ROW,
+    B_START,
+    BUFFER,
+    CODE,
+    COLUMNS,
+    COPY,
+    DEEPEST,
+    DEPTH,
+    DIVIDE,
+    EXP,
+    GREATER,
+    GREATER_EQUAL,
+    LESS,
+    LESS_EQUAL,
+    MATMUL,
+    MAXIMUM,
+    MINIMUM,
+    MULTIPLY,
+    NEGATIVE,
+    OUT,
+    OUT_ROW,
+    OUT_START,
+    RELU,
+    ROWS,
+    SIGMOID,
+    SQRT,
+    SQUARE,
+    SUBTRACT,
+    SUM_COLUMNS,
+    SUM_ROWS,
+    TANH,
+    A,
+    B,
+)  # fmt: skip
 from .jit import called, compiled, inlined
 from .jobs import taken
 from .tile import HEIGHTS, run_tile, width
@@ -27,20 +67,7 @@ from .tile import HEIGHTS, run_tile, width
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
-# The fields of an instruction.
-CODE, ROWS, COLUMNS, DEPTH = 0, 1, 2, 3
-OUT, OUT_START, OUT_ROW = 4, 5, 6
-A, A_START, A_ROW, A_COLUMN = 7, 8, 9, 10
-B, B_START, B_ROW, B_COLUMN = 11, 12, 13, 14
-FIELDS = 15
-
-# What it does. Up to MATMUL, each number of the result is made of one number of each operand.
-ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL = range(10)
-NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, TANH, SIGMOID, RELU, COPY = range(10, 19)
-MATMUL, SUM_ROWS, SUM_COLUMNS = 19, 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C); (R, C) -> (R, 1)
-
 CHUNK = 1024  # numbers at a time, so that what a step makes is still in the first-level cache for the next one
-DEEPEST = 512  # numbers that a product may sum over
 WIDE = width(4)
 SCRATCH = 2 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in
 
@@ -141,7 +168,7 @@ def _address(context: Any, array: Any) -> Any:
 @inlined
 def _base(bases, slot, buffer, skipped):
     """Where an array begins; `skipped` numbers of it belong to jobs before, and are not in the buffer at all."""
-    return _address(buffer) if slot == 0 else bases[slot] + 4 * skipped
+    return _address(buffer) if slot == BUFFER else bases[slot] + 4 * skipped
 
 
 @called

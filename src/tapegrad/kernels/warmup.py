@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import convolution, embedding, jobs, machine, normal, pooling, product, relu, standardize
+from . import convolution, embedding, instructions, jobs, machine, normal, pooling, product, relu, standardize
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def warmup() -> Iterator[tuple[str, str, float]]:
     yield "threads", state.dtype.name, time.perf_counter() - start
     start = time.perf_counter()
     empty = np.empty(0, np.float32)
-    machine.execute(state, 0, np.empty((0, machine.FIELDS), np.int64), np.zeros(1, np.int64), 0, 0, empty, empty)
+    machine.execute(state, 0, np.empty((0, instructions.FIELDS), np.int64), np.zeros(1, np.int64), 0, 0, empty, empty)
     yield "short steps", "float32", time.perf_counter() - start
     for dtype in (np.float32, np.float64):
         for name, call in _calls(dtype):

@@ -12,24 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .machine import (
-    BUFFER,
-    COMPARISONS,
-    F4,
-    FIELDS,
-    LARGEST,
-    NUMBERS,
-    OF_ONE,
-    OF_TWO,
-    POWER,
-    SQUARE,
-    Numbers,
-    Unsuitable,
-    gathered,
-    in_memory,
-    size,
-)
+from ..kernels.instructions import BUFFER, FIELDS, NUMBERS, SQUARE
+from .machine import COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
 from .program import Entry, Program, Variable
+from .runs import F4, Numbers, Unsuitable, execute, gathered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +23,7 @@ if TYPE_CHECKING:
 _BLOCK = 4096  # numbers
 _ALONE = 1 << 18  # numbers from which even one step is worth while, for its threads
 _PARALLEL = 1 << 16
+_WIDEST = 1 << 14  # numbers of a row, where rows or columns are broadcast: a block has whole rows
 
 
 def blocked(program: Program) -> Program:
@@ -102,6 +89,8 @@ class Blocks:
             raise Unsuitable(entries[0].out)
         self.inputs = list(dict.fromkeys(v for entry in entries for v in entry.inputs() if v not in made))
         spreads = {_spread(self._kinds[v].shape, self.shape) for v in self.inputs}
+        if spreads & {"row", "column"} and self.shape[-1] > _WIDEST:
+            raise Unsuitable(entries[0].out)
         # One number a row, unless rows or columns are broadcast.
         self._columns = self.shape[-1] if spreads & {"row", "column"} else 1
         self._rows = math.prod(self.shape) // self._columns
@@ -149,16 +138,9 @@ class Blocks:
         return slot, 0, *steps[spread or "whole"]
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        from ..kernels import machine, threads
-
         results = [np.empty(self.shape, F4) for _ in range(self._results)]
-        inputs = [in_memory(array) for array in arrays]
-        places = [array.__array_interface__["data"][0] for array in (self._numbers, *results, *inputs)]
-        threads.run(
-            machine.execute, -(-self._rows // self._block), self._code, np.array([0, *places]), self._block, self._rows,
-            scratch=((machine.SCRATCH, F4), (max(self._room, 1), F4)),
-            parallel=self._rows * self._columns > _PARALLEL,
-        )  # fmt: skip
+        parallel = self._rows * self._columns > _PARALLEL
+        execute(self._code, self._numbers, results, arrays, self._room, self._block, self._rows, parallel)
         return results
 
     def __repr__(self) -> str:

@@ -27,7 +27,7 @@ from .._dtype import get_default_dtype
 from .._pytree import contents, flatten
 from .._tape import Tensor, mode, wrap
 from ..errors import LostGradientError, TraceError
-from .passes import optimized
+from .fusion import optimized
 from .program import Constant, Entry, Program, Value, Variable
 from .replay import Replay, values
 from .tracer import Snapshot, Trace, tracing

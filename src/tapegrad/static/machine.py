@@ -8,35 +8,59 @@ longer needed. What is handed on is always in arrays of its own.
 
 from __future__ import annotations
 
-import math
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels.instructions import (
+    ABSOLUTE,
+    ADD,
+    BUFFER,
+    COPY,
+    DEEPEST,
+    DIVIDE,
+    EXP,
+    FIELDS,
+    GREATER,
+    GREATER_EQUAL,
+    LESS,
+    LESS_EQUAL,
+    MATMUL,
+    MAXIMUM,
+    MINIMUM,
+    MULTIPLY,
+    NEGATIVE,
+    NUMBERS,
+    RELU,
+    SIGMOID,
+    SQRT,
+    SQUARE,
+    SUBTRACT,
+    SUM_COLUMNS,
+    SUM_ROWS,
+    TANH,
+)  # fmt: skip
 from ..ops import activation, elementwise, indexing, reduction, shape
 from .program import Entry, Kind, Program, Variable
+from .runs import F4, Numbers, Unsuitable, execute, gathered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LARGEST = 1 << 15  # numbers of an array, above which NumPy's own loops are as quick
-_DEEPEST, _MOST_PRODUCTS = 512, 1 << 20  # of a product: what it sums over, and its multiplications
+_MOST_PRODUCTS = 1 << 20  # multiplications of a product
 _FEWEST = 3  # steps of a run that are worth while
-F4 = np.dtype(np.float32)
 
-# By the function of an entry: the number of the instruction, as in `kernels.machine`, which is not imported before it
-# is needed.
+# The instruction for the function of an entry.
 OF_TWO = {
-    np.add: 0, np.subtract: 1, np.multiply: 2, np.true_divide: 3, np.maximum: 4, np.minimum: 5, np.greater: 6,
-    np.greater_equal: 7, np.less: 8, np.less_equal: 9,
+    np.add: ADD, np.subtract: SUBTRACT, np.multiply: MULTIPLY, np.true_divide: DIVIDE, np.maximum: MAXIMUM,
+    np.minimum: MINIMUM, np.greater: GREATER, np.greater_equal: GREATER_EQUAL, np.less: LESS, np.less_equal: LESS_EQUAL,
 }  # fmt: skip
 COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal}
 OF_ONE = {
-    np.negative: 10, np.abs: 11, np.sqrt: 12, np.square: 13, np.exp: 14, np.tanh: 15,
-    activation.sigmoid_op.op.function: 16, activation.relu_op.op.function: 17,
+    np.negative: NEGATIVE, np.abs: ABSOLUTE, np.sqrt: SQRT, np.square: SQUARE, np.exp: EXP, np.tanh: TANH,
+    activation.sigmoid_op.op.function: SIGMOID, activation.relu_op.op.function: RELU,
 }  # fmt: skip
-SQUARE, _COPY, _MATMUL, _SUM_ROWS, _SUM_COLUMNS, _DIVIDE = 13, 18, 19, 20, 21, 3
 _VIEWS = {
     recorder.op.function
     for recorder in (shape.reshape_op, shape.swapaxes_op, shape.permute_dims_op, shape.broadcast_to_op)
@@ -46,88 +70,11 @@ _SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
 POWER = elementwise.operator_pow.op.function
 _CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
 
-FIELDS = 15
-
 
 def mechanised(program: Program) -> Program:
     """The program with runs of small float32 steps as one entry each."""
     suitable = {entry.out for entry in program.entries if _suits(program, entry)}
     return gathered(program, "machine", suitable, Steps, _FEWEST)
-
-
-def gathered(program: Program, name: str, suitable: set[Variable], build: Any, fewest: int) -> Program:
-    """The program with runs of suitable entries as one entry each, whose function is `build(program, run, results)`."""
-    while True:
-        runs = _Runs(program, name, suitable, build, fewest)
-        for entry in program.entries:
-            runs.take(entry)
-        runs.close()
-        if not runs.refused:
-            return program.changed(name, entries=tuple(runs.entries), kinds=runs.kinds)
-        suitable = suitable - runs.refused
-
-
-def prepare() -> None:
-    """Compile the machine, or load it from the cache, so that what cannot be compiled is known now."""
-    from ..kernels import machine, threads
-
-    nothing = np.empty((0, FIELDS), np.int64), np.zeros(1, np.int64)
-    threads.run(machine.execute, 1, *nothing, 0, 0, scratch=((1, F4), (1, F4)), parallel=False)
-
-
-class _Runs:
-    """Entries in a new order: those of an open run wait until something that cannot be in it asks for its results."""
-
-    def __init__(self, program: Program, name: str, suitable: set[Variable], build: Any, fewest: int) -> None:
-        self.program = program
-        self._name = name
-        self._build = build
-        self._fewest = fewest
-        self.entries: list[Entry] = []
-        self.kinds = dict(program.kinds)
-        self.refused: set[Variable] = set()
-        self._suitable = suitable
-        self._open: dict[Variable, Entry] = {}
-        self._readers: dict[Variable, set[Variable]] = {}
-        for entry in program.entries:
-            for variable in entry.inputs():
-                self._readers.setdefault(variable, set()).add(entry.out)
-        self._kept = program.used()
-
-    def take(self, entry: Entry) -> None:
-        """The next entry of the program."""
-        if entry.out in self._suitable:
-            if self._open and not self._build.joins(self.program, next(iter(self._open.values())), entry):
-                self.close()
-            self._open[entry.out] = entry
-            return
-        if any(variable in self._open for variable in entry.inputs()):
-            self.close()
-        self.entries.append(entry)
-
-    def close(self) -> None:
-        """Write the open run."""
-        run, self._open = self._open, {}
-        if len(run) < self._fewest:
-            self.entries += run.values()
-            return
-        handed_on = [v for v in run if v in self._kept or not self._readers.get(v, set()) <= run.keys()]
-        truths = {v for v in handed_on if self.kinds[v].dtype == bool}
-        if truths:  # the machine has numbers only
-            self.refused |= truths
-            return
-        try:
-            steps = self._build(self.program, run.values(), handed_on)
-        except Unsuitable as unsuitable:
-            self.refused.add(unsuitable.out)
-            return
-        results = Variable(max(variable.number for variable in self.kinds) + 1)
-        self.kinds[results] = Kind((), F4)
-        first = next(iter(run.values()))
-        self.entries.append(Entry(self._name, steps, tuple(steps.inputs), {}, results, first.line))
-        for place, variable in enumerate(handed_on):
-            line = run[variable].line
-            self.entries.append(Entry("part", operator.getitem, (results, place), {}, variable, line))
 
 
 def _suits(program: Program, entry: Entry) -> bool:
@@ -162,7 +109,7 @@ def _suits(program: Program, entry: Entry) -> bool:
         x, y = kinds
         return (
             len(x.shape) == 2 == len(y.shape)
-            and x.shape[1] <= _DEEPEST
+            and x.shape[1] <= DEEPEST
             and x.shape[0] * x.shape[1] * y.shape[1] <= _MOST_PRODUCTS
         )
     if function in _VIEWS:
@@ -185,29 +132,6 @@ def size(kind: Kind) -> int:
     return int(np.prod(kind.shape, dtype=np.int64))
 
 
-class Unsuitable(Exception):
-    """A step that the machine has no instructions for."""
-
-    def __init__(self, out: Variable) -> None:
-        self.out = out
-
-
-class Numbers:
-    """The numbers of Python among the operands of a run."""
-
-    def __init__(self) -> None:
-        self._places: dict[tuple[float, float], int] = {}
-
-    def place(self, number: float) -> int:
-        """Where a number is; -0.0 is another one than 0.0, although it is equal."""
-        value = float(number)
-        return self._places.setdefault((value, math.copysign(1, value)), len(self._places))
-
-    def array(self) -> Any:
-        """All of them."""
-        return np.array([value for value, _ in self._places] or [0.0], F4)
-
-
 class Place:
     """Where an array is: the row of the table of addresses, and an array of the same layout that has no numbers."""
 
@@ -215,9 +139,6 @@ class Place:
         self.slot = slot
         self.start = start
         self.view = view
-
-
-BUFFER, NUMBERS = 0, 1  # the first arrays of the machine; after them results, then inputs
 
 
 class Steps:
@@ -279,15 +200,8 @@ class Steps:
     # A run
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        from ..kernels import machine, threads
-
         results = [np.empty(shape, F4) for shape in self.outputs]
-        inputs = [in_memory(array) for array in arrays]
-        places = [array.__array_interface__["data"][0] for array in (self._numbers, *results, *inputs)]
-        threads.run(
-            machine.execute, 1, self.code, np.array([0, *places]), 0, 0,
-            scratch=((machine.SCRATCH, F4), (max(self._length, 1), F4)), parallel=False,
-        )  # fmt: skip
+        execute(self.code, self._numbers, results, arrays, self._length)
         return [result if shape else result[()] for result, shape in zip(results, self.outputs, strict=True)]
 
     def __repr__(self) -> str:
@@ -307,7 +221,7 @@ class Steps:
                 if slot is None:
                     self._places[entry.out] = place
                 else:
-                    self._elementwise(_COPY, self._new(entry, slot), [place])
+                    self._elementwise(COPY, self._new(entry, slot), [place])
             else:
                 raise Unsuitable(entry.out)
             return
@@ -322,13 +236,13 @@ class Steps:
         elif function is np.matmul:
             x, y = (place.view for place in places)
             (x_row, x_step), (y_row, y_column) = _strides(x), _strides(y)
-            self._write(_MATMUL, (x.shape[0], y.shape[1], x.shape[1]), out, y.shape[1], places[0], x_row, x_step,
+            self._write(MATMUL, (x.shape[0], y.shape[1], x.shape[1]), out, y.shape[1], places[0], x_row, x_step,
                         places[1], y_row, y_column)  # fmt: skip
         elif function is _CONCAT:
             axis, bounds = entry.params["axis"], entry.params["bounds"]
             for place, low, high in zip(places, bounds, bounds[1:], strict=False):
                 part = out.view[(slice(None),) * axis + (slice(low, high),)]
-                self._elementwise(_COPY, Place(out.slot, out.start + _offset(part, out.view), part), [place])
+                self._elementwise(COPY, Place(out.slot, out.start + _offset(part, out.view), part), [place])
         else:
             self._sum(entry, out, places[0])
 
@@ -339,17 +253,17 @@ class Steps:
         axes = tuple(sorted(a % x.ndim for a in axes))
         count = int(np.prod([x.shape[a] for a in axes]))
         if axes == tuple(range(x.ndim)) and x.flags.c_contiguous:
-            self._write(_SUM_COLUMNS, (1, x.size, 0), out, 1, source, 0, 1)
+            self._write(SUM_COLUMNS, (1, x.size, 0), out, 1, source, 0, 1)
         elif axes == (0,) and x[0].flags.c_contiguous:
             row = x.strides[0] // 4
-            self._write(_SUM_ROWS, (x.shape[0], x[0].size, 0), out, 0, source, row, 1)
+            self._write(SUM_ROWS, (x.shape[0], x[0].size, 0), out, 0, source, row, 1)
         elif x.ndim == 2 and axes == (1,):
             row, column = _strides(x)
-            self._write(_SUM_COLUMNS, (x.shape[0], x.shape[1], 0), out, 1, source, row, column)
+            self._write(SUM_COLUMNS, (x.shape[0], x.shape[1], 0), out, 1, source, row, column)
         else:
             raise Unsuitable(entry.out)
         if entry.function is _MEAN:
-            self._elementwise(_DIVIDE, out, [out, self._place(float(count))])
+            self._elementwise(DIVIDE, out, [out, self._place(float(count))])
 
     def _elementwise(self, code: int, out: Place, operands: list[Place]) -> None:
         """Instructions for numbers that are each made of one number of the operands, which are broadcast."""
@@ -405,13 +319,6 @@ class Steps:
     def _release(self, place: Place) -> None:
         if place.slot == BUFFER:
             self._free.append((place.start, -(-place.view.size // 16) * 16))
-
-
-def in_memory(value: Any) -> Any:
-    """An array that lies in one piece: NumPy's scalars have no lasting address."""
-    if type(value) is np.ndarray and value.flags.c_contiguous and value.flags.aligned:
-        return value
-    return np.array(value, order="C")
 
 
 def _inside(view: Any, base: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,44 +9,18 @@ import numpy as np
 
 from ..ops.elementwise import operator_pow, pow
 from ..ops.shape import reshape_op
-from .blocks import blocked
-from .machine import mechanised, prepare
-from .products import has_large_products, tiled
 from .program import Constant, Entry, Program, Variable, substitute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def optimized(program: Program, fuse: bool) -> Program:
-    """The program after all passes; with `fuse` after those, too, that round the last bits otherwise."""
+def tidy(program: Program) -> Program:
+    """The program after all of these passes."""
     program = replace(program, passes=(("traced", len(program.entries)),))
     for each in (folded, tidied, shared, needed):
         program = each(program)
-    return fused(program) if fuse else program
-
-
-def fused(program: Program) -> Program:
-    """The program on compiled kernels, as far as there are any for it, or as it was where they cannot be compiled."""
-    other = needed(blocked(mechanised(program)))
-    if other.entries == program.entries and not has_large_products(program):
-        return program
-    try:
-        import numba
-
-        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            return program
-        if other.entries != program.entries:
-            prepare()
-        return needed(blocked(mechanised(tiled(program))))
-    except Exception as error:
-        warnings.warn(
-            f"compile: the kernels of a program could not be compiled ({error!r}), so it is replayed without them; "
-            "tapegrad.compile(fuse=False) does so without this warning",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return program
+    return program
 
 
 def needed(program: Program) -> Program:

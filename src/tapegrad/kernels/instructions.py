@@ -1,0 +1,23 @@
+"""What the machine of `machine.py` can be told: its instructions and their fields, as numbers.
+
+They stand by themselves so that a table of instructions can be written without importing numba.
+"""
+
+from __future__ import annotations
+
+# The fields of an instruction. Its operands are two-dimensional, (rows, columns), and tell in which array and where in
+# it they begin, and how far their rows and columns are apart.
+CODE, ROWS, COLUMNS, DEPTH = 0, 1, 2, 3
+OUT, OUT_START, OUT_ROW = 4, 5, 6
+A, A_START, A_ROW, A_COLUMN = 7, 8, 9, 10
+B, B_START, B_ROW, B_COLUMN = 11, 12, 13, 14
+FIELDS = 15
+
+# What it does. Up to MATMUL, each number of the result is made of one number of each operand.
+ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL = range(10)
+NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, TANH, SIGMOID, RELU, COPY = range(10, 19)
+MATMUL, SUM_ROWS, SUM_COLUMNS = 19, 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C); (R, C) -> (R, 1)
+
+BUFFER, NUMBERS = 0, 1  # the first arrays of a run; after them its results, then its inputs
+
+DEEPEST = 512  # numbers that a product may sum over

@@ -1,0 +1,44 @@
+"""All passes of a program, and those among them that use compiled kernels, which may round the last bits otherwise."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from .blocks import blocked
+from .machine import mechanised
+from .passes import needed, tidy
+from .products import has_large_products, tiled
+from .runs import prepare
+
+if TYPE_CHECKING:
+    from .program import Program
+
+
+def optimized(program: Program, fuse: bool) -> Program:
+    """The program after all passes; with `fuse` on compiled kernels, as far as there are any for it."""
+    program = tidy(program)
+    return fused(program) if fuse else program
+
+
+def fused(program: Program) -> Program:
+    """The program on compiled kernels, or as it was where they cannot be compiled."""
+    try:
+        other = tiled(program) if has_large_products(program) else program
+        runs = needed(blocked(mechanised(other)))
+        if runs.entries == other.entries:
+            return other
+        import numba
+
+        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            return other
+        prepare()
+        return runs
+    except Exception as error:
+        warnings.warn(
+            f"compile: the kernels of a program could not be compiled ({error!r}), so it is replayed without them; "
+            "tapegrad.compile(fuse=False) does so without this warning",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return program

@@ -1,0 +1,145 @@
+"""Runs of entries that become one: which may be in one, in which order, and how the machine is called for them."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..kernels.instructions import FIELDS
+from .program import Entry, Kind, Program, Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+F4 = np.dtype(np.float32)
+
+
+def gathered(program: Program, name: str, suitable: set[Variable], build: Any, fewest: int) -> Program:
+    """The program with runs of suitable entries as one entry each, whose function is `build(program, run, results)`."""
+    while True:
+        runs = _Runs(program, name, suitable, build, fewest)
+        for entry in program.entries:
+            runs.take(entry)
+        runs.close()
+        if not runs.refused:
+            return program.changed(name, entries=tuple(runs.entries), kinds=runs.kinds)
+        suitable = suitable - runs.refused
+
+
+class Unsuitable(Exception):
+    """A step that the machine has no instructions for."""
+
+    def __init__(self, out: Variable) -> None:
+        self.out = out
+
+
+class _Runs:
+    """Entries in a new order: those of an open run wait until something that cannot be in it asks for its results."""
+
+    def __init__(self, program: Program, name: str, suitable: set[Variable], build: Any, fewest: int) -> None:
+        self.program = program
+        self._name = name
+        self._build = build
+        self._fewest = fewest
+        self.entries: list[Entry] = []
+        self.kinds = dict(program.kinds)
+        self.refused: set[Variable] = set()
+        self._suitable = suitable
+        self._open: dict[Variable, Entry] = {}
+        self._readers: dict[Variable, set[Variable]] = {}
+        for entry in program.entries:
+            for variable in entry.inputs():
+                self._readers.setdefault(variable, set()).add(entry.out)
+        self._kept = program.used()
+
+    def take(self, entry: Entry) -> None:
+        """The next entry of the program."""
+        if entry.out in self._suitable:
+            if self._open and not self._build.joins(self.program, next(iter(self._open.values())), entry):
+                self.close()
+            self._open[entry.out] = entry
+            return
+        if any(variable in self._open for variable in entry.inputs()):
+            self.close()
+        self.entries.append(entry)
+
+    def close(self) -> None:
+        """Write the open run."""
+        run, self._open = self._open, {}
+        if len(run) < self._fewest:
+            self.entries += run.values()
+            return
+        handed_on = [v for v in run if v in self._kept or not self._readers.get(v, set()) <= run.keys()]
+        truths = {v for v in handed_on if self.kinds[v].dtype == bool}
+        if truths:  # the machine has numbers only
+            self.refused |= truths
+            return
+        try:
+            steps = self._build(self.program, run.values(), handed_on)
+        except Unsuitable as unsuitable:
+            self.refused.add(unsuitable.out)
+            return
+        results = Variable(max(variable.number for variable in self.kinds) + 1)
+        self.kinds[results] = Kind((), F4)
+        first = next(iter(run.values()))
+        self.entries.append(Entry(self._name, steps, tuple(steps.inputs), {}, results, first.line))
+        for place, variable in enumerate(handed_on):
+            line = run[variable].line
+            self.entries.append(Entry("part", operator.getitem, (results, place), {}, variable, line))
+
+
+class Numbers:
+    """The numbers of Python among the operands of a run."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[float, float], int] = {}
+
+    def place(self, number: float) -> int:
+        """Where a number is; -0.0 is another one than 0.0, although it is equal."""
+        value = float(number)
+        return self._places.setdefault((value, math.copysign(1, value)), len(self._places))
+
+    def array(self) -> Any:
+        """All of them."""
+        return np.array([value for value, _ in self._places] or [0.0], F4)
+
+
+def prepare() -> None:
+    """Compile the machine, or load it from the cache, so that what cannot be compiled is known now."""
+    execute(np.empty((0, FIELDS), np.int64), np.zeros(1, F4), [], [], 0)
+
+
+def execute(
+    code: Any, numbers: Any, results: Sequence[Any], inputs: Sequence[Any], room: int, block: int = 0, rows: int = 0,
+    parallel: bool = False,
+) -> None:  # fmt: skip
+    """Run instructions on arrays; with `block`, that many of the `rows` at a time, by several threads if `parallel`.
+
+    Each thread has a buffer of `room` numbers.
+    """
+    run, function, scratch = _machine()
+    inputs = [_in_memory(array) for array in inputs]
+    places = [array.__array_interface__["data"][0] for array in (numbers, *results, *inputs)]
+    run(
+        function, -(-rows // block) if block else 1, code, np.array([0, *places]), block, rows,
+        scratch=((scratch, F4), (max(room, 1), F4)), parallel=parallel,
+    )  # fmt: skip
+
+
+@functools.cache
+def _machine() -> tuple[Callable[..., None], Any, int]:
+    """What runs the machine, its function, and the numbers that it works in; numba is imported here."""
+    from ..kernels import machine, threads
+
+    return threads.run, machine.execute, machine.SCRATCH
+
+
+def _in_memory(value: Any) -> Any:
+    """An array that lies in one piece: NumPy's scalars have no lasting address."""
+    if type(value) is np.ndarray and value.flags.c_contiguous and value.flags.aligned:
+        return value
+    return np.array(value, order="C")
