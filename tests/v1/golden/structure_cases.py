@@ -228,3 +228,91 @@ normalization_case("normalized_images_fed", IMAGES, True, fed=True)
 normalization_case("normalized_images_fed_later", IMAGES, False, fed=True)
 normalization_case("normalized_unfused", IMAGES, True, fused=False, scale=False)
 normalization_case("normalized_plain", ROWS, True, center=False, name="bn")
+
+
+# --------------------------------------------------------------------------------------------------
+# Choices and loops
+
+
+def choice_case(title, value):
+    """A choice by a placeholder, with gradients through either branch."""
+
+    def build(tf):
+        x = tf.placeholder(tf.float32, [])
+        w = tf.get_variable("w", [3])
+        y = tf.cond(x > 0, lambda: tf.reduce_sum(w * w) * x, lambda: tf.reduce_sum(tf.exp(w)))
+        pair = tf.cond(x > 1, lambda: (w, x), lambda: (w * 2, x + 1))
+        single = tf.cond(x > 1, lambda: [w], lambda: [w + 1])
+        cases = tf.case([(x > 2, lambda: w * 3), (x > 0.5, lambda: w * 4)], default=lambda: w * x)
+        return {
+            "y": y, "pair": pair, "single": single, "case": cases,
+            "gradients": [tf.gradients(v, [w])[0] for v in (y, cases, pair[0])],
+        }, {x: np.float32(value)}  # fmt: skip
+
+    build.__name__ = title
+    case(build)
+
+
+choice_case("choice_first", 3)
+choice_case("choice_second", 0.7)
+choice_case("choice_neither", -2)
+
+
+@case
+def counted_loop(tf):
+    w = tf.get_variable("w", [3, 3])
+    x = tf.placeholder(tf.float32, [None, 3])
+    i, y = tf.while_loop(lambda i, y: i < 5, lambda i, y: (i + 1, tf.tanh(tf.matmul(y, w)) + y), [tf.constant(0), x])
+    total = tf.reduce_sum(y)
+    return {"i": i, "y": y, "gradients": tf.gradients(total, [w, x])}, {x: ROWS[:, :3]}
+
+
+@case
+def loop_by_values(tf):
+    w = tf.get_variable("w", [3])
+    x = tf.placeholder(tf.float32, [3])
+    y = tf.while_loop(lambda y: tf.reduce_sum(y * y) < 50, lambda y: y * 1.5 + w, [x])
+    return {"y": y, "gradients": tf.gradients(y, [w, x])}, {x: X[0, 0]}
+
+
+@case
+def growing_loop(tf):
+    x = tf.placeholder(tf.float32, [1, 2])
+    i, y = tf.while_loop(
+        lambda i, y: i < 3,
+        lambda i, y: [i + 1, tf.concat([y, y], 0)],
+        [tf.constant(0), x],
+        shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, 2])],
+    )
+    most = tf.while_loop(lambda i: i < 100, lambda i: i + 2, [tf.constant(0)], maximum_iterations=7)
+    return {"y": y, "gradient": tf.gradients(y, x), "most": most}, {x: [[1.0, 2.0]]}
+
+
+@case
+def loop_of_arrays(tf):
+    x = tf.placeholder(tf.float32, [4, 6])
+    rows = tf.TensorArray(tf.float32, 4, clear_after_read=False).unstack(x)
+    out = tf.TensorArray(tf.float32, size=4)
+    i, total, out = tf.while_loop(
+        lambda i, total, out: i < 4,
+        lambda i, total, out: (i + 1, total + rows.read(i), out.write(3 - i, rows.read(i) * total)),
+        [0, tf.zeros([6]), out],
+    )
+    y = out.stack()
+    return {"y": y, "total": total, "size": out.size(), "gradients": tf.gradients(y, [x])}, {x: ROWS}
+
+
+@case
+def rows_of_tensors(tf):
+    w = tf.get_variable("w", [6])
+    x = tf.placeholder(tf.float32, [None, 6])
+    mapped = tf.map_fn(lambda row: tf.reduce_sum(row * w), x)
+    pairs = tf.map_fn(lambda pair: (pair[0] + pair[1], tf.cast(tf.reduce_sum(pair[1]) > 0, tf.int32)), (x, x * 2),
+                      dtype=(tf.float32, tf.int32))  # fmt: skip
+    scanned = tf.scan(lambda a, row: a * 0.5 + row * w, x)
+    begun = tf.scan(lambda a, row: a + tf.reduce_sum(row), x, initializer=tf.constant(1.0), reverse=True)
+    folded = tf.foldl(lambda a, row: a * row + w, x)
+    other = tf.foldr(lambda a, row: a - row, x, initializer=tf.zeros([6]))
+    values = [mapped, *pairs, scanned, begun, folded, other]
+    trained = [tf.gradients(v, [w, x]) for v in (mapped, scanned, folded)]
+    return {"values": values, "gradients": trained}, {x: ROWS}

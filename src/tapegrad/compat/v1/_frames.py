@@ -133,7 +133,6 @@ def over_rows(
     *,
     reverse: bool = False,
     name: str | None = None,
-    invariant: bool = True,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """`ys, state = step(rows of xs, state)` for each row; gives all `ys`, stacked, and the last state.
 
@@ -150,7 +149,7 @@ def over_rows(
         outputs = len(ys)
         return [*ys, *new]
 
-    body = built(make, [*rows, *[like(x) if invariant else like(x, None) for x in state]])
+    body = built(make, [*rows, *map(like, state)])
     length = next((size[0] for size in sizes if size and size[0] is not None), None)
 
     def kinds() -> list[Kind]:
