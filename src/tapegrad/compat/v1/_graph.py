@@ -539,6 +539,8 @@ def array_of(value: Any, dtype: Any = None, preferred: Any = None) -> np.ndarray
         array = np.array(value)
     except ValueError:
         raise ValueError(f"Can't convert non-rectangular Python sequence to Tensor: {value!r}") from None
+    if array.dtype.kind in "SU" and not given:
+        array = np.array(value, object)  # of NumPy's own kind, strings lose zeros at their ends
     if array.dtype.kind in "SUO":
         if kind is not None and kind != dtypes.string:
             raise TypeError(f"Expected {kind.name}, got {value!r} of type {type(value).__name__!r} instead.")
