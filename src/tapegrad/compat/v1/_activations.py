@@ -60,10 +60,16 @@ _relu6 = primitive(
 )
 _SCALE, _ALPHA = 1.0507009873554805, 1.6732632423543772  # with which selu keeps mean 0 and variance 1
 
+
+def _selu(x: Any) -> Any:
+    below = _ALPHA * elementwise.expm1(elementwise.minimum(x, 0))
+    return _SCALE * elementwise.where(elementwise.less(x, 0), below, x)
+
+
 elu = _activation("Elu", activations.elu)
 relu = _activation("Relu", activation.relu)
 relu6 = _activation("Relu6", _relu6)
-selu = _activation("Selu", lambda x: _SCALE * activations.elu(x, _ALPHA))
+selu = _activation("Selu", _selu)
 softplus = _activation("Softplus", activation.softplus)
 softsign = _activation("Softsign", lambda x: x / (elementwise.abs(x) + 1))
 swish = _activation("swish", activations.silu)

@@ -80,10 +80,11 @@ def identity_n(input: Sequence[Any], name: str | None = None) -> list[Tensor]:
 
 def stop_gradient(input: Any, name: str | None = None) -> Tensor:
     """The value of `input`, through which no gradient flows."""
-    return node("StopGradient", _stopped, [input], name)  # type: ignore[no-any-return]
+    return node("StopGradient", stopped, [input], name)  # type: ignore[no-any-return]
 
 
-def _stopped(x: Any) -> Any:
+def stopped(x: Any) -> Any:
+    """A run's value, through which no gradient flows."""
     return x.detach() if isinstance(x, Value) else x
 
 
@@ -251,8 +252,16 @@ def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[
     """The coordinates of a grid, an array for each dimension."""
 
     def grid(*lines: Any) -> Any:
-        known: Any = map(plain, lines)
-        return [np.array(part) for part in np.meshgrid(*known, indexing=indexing)]  # type: ignore[call-overload]
+        places = list(np.arange(len(lines)))
+        if indexing == "xy":
+            places[:2] = places[1::-1]
+        sizes = [np.shape(lines[place])[0] for place in places]
+        parts = []
+        for place, line in zip(places, [lines[n] for n in range(len(lines))], strict=True):
+            along = [1] * len(lines)
+            along[place] = -1
+            parts.append(shaping.broadcast_to(shaping.reshape(line, tuple(along)), sizes))
+        return parts
 
     return node("meshgrid", grid, args, name, outputs=len(args))  # type: ignore[no-any-return]
 

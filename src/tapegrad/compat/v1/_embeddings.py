@@ -14,7 +14,7 @@ from ._arguments import plain, sizes_argument, sizes_in
 from ._graph import Tensor, convert, get_default_graph, node, operands
 from ._infer import Kind
 from ._math import clip_by_norm
-from ._slicing import rows
+from ._slicing import rows, sample_of_rows
 
 __all__ = [
     "TopK",
@@ -57,7 +57,7 @@ def embedding_lookup(
     """The rows of a table at `ids`: `(V, D), (...) -> (..., D)`; with `max_norm`, each at most of that norm."""
     with get_default_graph().name_scope(name or "embedding_lookup"):
         table, places = whole_table(params, partition_strategy), convert(ids)
-        found = node("Identity", rows, [table, places])
+        found = node("Identity", rows, [table, places], sample=sample_of_rows)
         if max_norm is None:
             return found  # type: ignore[no-any-return]
         count, ndim = places.shape.ndims, found.shape.ndims

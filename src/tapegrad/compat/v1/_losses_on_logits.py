@@ -12,6 +12,8 @@ import numpy as np
 
 from ...ops import activation, elementwise
 from ...ops import loss as losses
+from ...ops import shape as shaping
+from ...primitive import primitive
 from ._arguments import axes_of, chosen
 from ._array import stop_gradient
 from ._graph import Tensor, convert, get_default_graph, node, operands
@@ -68,8 +70,21 @@ def _softmax(labels: Any, logits: Any, axis: int, name: str) -> Tensor:
         return node("Reshape_2", _of_probabilities, [scores, wanted], axis=axis)  # type: ignore[no-any-return]
 
 
+# Where labels do not add up to 1, TensorFlow's gradient is `softmax(logits) - labels` all the same.
+_loss = primitive(
+    losses._probable_raw,
+    lambda g, logits, labels: (activation.softmax(logits) - labels) * g[..., None],
+    lambda g, logits: -g[..., None] * activation.log_softmax(logits),
+    name="softmax_cross_entropy",
+)
+
+
 def _of_probabilities(logits: Any, labels: Any, *, axis: int) -> Any:
-    return losses.softmax_cross_entropy(logits, labels, axis)
+    if logits.shape != labels.shape:
+        raise ValueError(f"logits and labels must be of one shape: logits {logits.shape}, labels {labels.shape}")
+    if axis not in (-1, logits.ndim - 1):
+        logits, labels = shaping.moveaxis(logits, axis, -1), shaping.moveaxis(labels, axis, -1)
+    return _loss(logits, labels)
 
 
 def sparse_softmax_cross_entropy_with_logits(

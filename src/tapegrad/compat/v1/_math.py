@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ops import activation, elementwise, product, reduction, shape
-from ...primitive import constant as without_gradient
 from ...primitive import primitive
 from . import _dtypes as dtypes
 from ._arguments import axes_of, fixed
@@ -60,7 +59,6 @@ __all__ = [
     "is_nan",
     "less",
     "less_equal",
-    "lgamma",
     "log",
     "log1p",
     "log_sigmoid",
@@ -164,7 +162,6 @@ _SLOPE = 2 / math.sqrt(math.pi)  # of erf at 0
 _erf = primitive(_of_floats(math.erf), lambda g, x: g * (_SLOPE * elementwise.exp(-x * x)), name="erf")
 erf = unary("Erf", _erf)
 erfc = unary("Erfc", lambda x: 1 - _erf(x))
-lgamma = unary("Lgamma", without_gradient(_of_floats(math.lgamma), name="lgamma"))
 
 
 def _numeric_raw(x: Any, *, message: str) -> Any:
@@ -317,7 +314,21 @@ def matmul(
 ) -> Tensor:
     """The product of matrices, or of two stacks of them: `(..., M, K), (..., K, N) -> (..., M, N)`."""
     first, second = transpose_a or adjoint_a, transpose_b or adjoint_b
-    return node("MatMul", _matmul, operands(a, b), name, first=first, second=second)  # type: ignore[no-any-return]
+    inputs = operands(a, b)
+    shapes = [x.shape.sizes for x in inputs]
+    if None not in shapes and min(map(len, shapes)) >= 2:  # type: ignore[arg-type]
+        one, other = shapes[0][-2 if first else -1], shapes[1][-1 if second else -2]  # type: ignore[index]
+        if None not in (one, other) and one != other:
+            raise ValueError(
+                f"Dimensions must be equal, but are {one} and {other} for '{name or 'MatMul'}' (op: 'MatMul') with "
+                f"input shapes: {inputs[0].shape}, {inputs[1].shape}."
+            )
+    return node("MatMul", _matmul, inputs, name, sample=_matmul_sample, first=first, second=second)  # type: ignore[no-any-return]
+
+
+def _matmul_sample(a: Any, b: Any, *, first: bool, second: bool) -> Any:
+    sizes = a.shape[-1 if first else -2], b.shape[-2 if second else -1]
+    return np.broadcast_to(np.zeros((), a.dtype), (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *sizes))
 
 
 def _matmul(a: Any, b: Any, *, first: bool, second: bool) -> Any:

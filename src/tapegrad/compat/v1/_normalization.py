@@ -9,6 +9,7 @@ import numpy as np
 from ...ops import elementwise, product, reduction
 from ...ops import shape as shaping
 from ._arguments import axes_of, chosen, fixed
+from ._array import stopped
 from ._graph import Tensor, convert, get_default_graph, node, operands
 
 __all__ = [
@@ -137,7 +138,8 @@ def fused_batch_norm(
         if given:
             return y, *given
         count = np.prod(x.shape[:-1])
-        return y, centre, spread * np.asarray(count / max(count - 1, 1), x.dtype)
+        # As in TensorFlow, no gradient flows through these two.
+        return y, stopped(centre), stopped(spread * np.asarray(count / max(count - 1, 1), x.dtype))
 
     given = [] if is_training else [mean, variance]
     y, centre, spread = node("FusedBatchNormV3", standardize, operands(x, scale, offset, *given), name, outputs=3)

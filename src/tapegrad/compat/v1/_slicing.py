@@ -93,7 +93,11 @@ def unstack(value: Any, num: int | None = None, axis: Any = 0, name: str = "unst
             raise ValueError(f"unstack: expected {count} slices along axis {place}, got a value of shape {x.shape}")
         return shaping.unstack(x, place)
 
-    return node("Unpack", take_apart, [tensor], name, outputs=count)  # type: ignore[no-any-return]
+    def sample(x: Any) -> Any:
+        rest = [size for n, size in enumerate(x.shape) if n != place % x.ndim]
+        return [np.broadcast_to(np.zeros((), x.dtype), rest)] * count
+
+    return node("Unpack", take_apart, [tensor], name, outputs=count, sample=sample)  # type: ignore[no-any-return]
 
 
 def split(
@@ -225,6 +229,11 @@ def rows(params: Any, indices: Any) -> Any:
     return shaping.reshape(flat, (*np.shape(indices), *shape[1:]))
 
 
+def sample_of_rows(params: Any, indices: Any) -> Any:
+    """An array of the shape that `rows` gives."""
+    return np.broadcast_to(np.zeros((), params.dtype), (*np.shape(indices), *params.shape[1:]))
+
+
 def gather(
     params: Any,
     indices: Any,
@@ -254,14 +263,24 @@ def gather(
         order = [np.ndim(indices) + n for n in range(first)] + list(range(np.ndim(indices)))
         return shaping.permute_dims(moved, [*order, *range(len(order), moved.ndim)])
 
-    return node("GatherV2", take, [params, indices], name)  # type: ignore[no-any-return]
+    def sample(params: Any, indices: Any) -> Any:
+        first = (place or 0) % params.ndim
+        shape = (*params.shape[:first], *np.shape(indices), *params.shape[first + 1 :])
+        return np.broadcast_to(np.zeros((), params.dtype), shape)
+
+    return node("GatherV2", take, [params, indices], name, sample=sample)  # type: ignore[no-any-return]
 
 
 def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: int = 0) -> Tensor:
     """The slices of `params` at places that the last dimension of `indices` spells out."""
     if batch_dims:
         raise ValueError("gather_nd: batch_dims is not covered; put tf.range(batch) before the indices with tf.stack")
-    return node("GatherNd", _at_places, [params, indices], name)  # type: ignore[no-any-return]
+
+    def sample(params: Any, indices: Any) -> Any:
+        shape = (*np.shape(indices)[:-1], *params.shape[np.shape(indices)[-1] :])
+        return np.broadcast_to(np.zeros((), params.dtype), shape)
+
+    return node("GatherNd", _at_places, [params, indices], name, sample=sample)  # type: ignore[no-any-return]
 
 
 def _key(indices: Any) -> Any:
