@@ -39,6 +39,15 @@ def test_products_are_right_for_any_sizes(rows, depth, columns, transpose_x, tra
     agree(x, y, transpose_x, transpose_y)
 
 
+@given(sizes, sizes, sizes, st.booleans(), st.booleans(), st.booleans())
+def test_a_bias_is_added_and_what_is_below_zero_is_cut(rows, depth, columns, transpose_x, transpose_y, relu):
+    x, y = drawn(rows, depth, transpose_x, np.float32, 1), drawn(depth, columns, transpose_y, np.float32, 2)
+    bias = drawn(1, columns, False, np.float32, 3)[0]
+    result = product.matmul(x, y, transpose_x, transpose_y, bias, relu)
+    expected = product.matmul(x, y, transpose_x, transpose_y) + bias
+    np.testing.assert_array_equal(result, np.maximum(expected, 0) if relu else expected)
+
+
 @pytest.mark.parametrize(
     ("rows", "depth", "columns"), [(60, 1100, 300), (300, 40, 1100), (17, 513, 1025), (40, 2048, 200)]
 )
@@ -190,3 +199,41 @@ def test_without_compiled_code_nothing_is_measured(monkeypatch):
     monkeypatch.setattr(product.numba.config, "DISABLE_JIT", 1)
     monkeypatch.setattr(product, "_seconds", lambda task: pytest.fail("measured"))
     assert product.faster() is False
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_program_adds_the_bias_and_takes_relu_on_the_way(relu, swapped, monkeypatch):
+    monkeypatch.setattr(product, "_faster", True)
+    x, w, b = (
+        drawn(70, 50, False, np.float32, 1),
+        drawn(50, 40, False, np.float32, 2),
+        drawn(1, 40, False, np.float32, 3),
+    )
+
+    def layer(x: Any, w: Any, b: Any) -> Any:
+        y = b + x @ w if swapped else x @ w + b
+        return tg.relu(y) if relu else y
+
+    run = tg.compile(layer)
+    expected = layer(*(tg.tensor(a.astype(np.float64)) for a in (x, w, b[0]))).numpy()
+    for _ in range(3):
+        np.testing.assert_allclose(run(x, w, b[0]), expected, rtol=1e-5, atol=1e-5)
+    assert [entry.name for entry in run.programs[0].entries] == ["layer"]
+
+
+@pytest.mark.parametrize("kept", ["product", "sum"])
+def test_what_is_read_elsewhere_is_computed_by_itself(kept, monkeypatch):
+    monkeypatch.setattr(product, "_faster", True)
+    x, w, b = (tg.tensor(drawn(*s, False, np.float32, i)) for i, s in enumerate([(70, 50), (50, 40), (1, 40)]))
+
+    def layer(x: Any, w: Any, b: Any) -> Any:
+        y = x @ w
+        z = y + b
+        return (y if kept == "product" else z), tg.relu(z)
+
+    run = tg.compile(layer)
+    b = b[0]
+    for _ in range(3):
+        for mine, other in zip(run(x, w, b), layer(x, w, b), strict=True):
+            np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-5, atol=1e-5)

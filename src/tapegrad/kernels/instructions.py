@@ -15,8 +15,9 @@ FIELDS = 15
 
 # What it does. Up to MATMUL, each number of the result is made of one number of each operand.
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL = range(10)
-NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, TANH, SIGMOID, RELU, COPY = range(10, 19)
-MATMUL, SUM_ROWS, SUM_COLUMNS = 19, 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C); (R, C) -> (R, 1)
+NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, LOG, TANH, SIGMOID, RELU, COPY = range(10, 20)
+MATMUL, SUM_ROWS = 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C)
+SUM_COLUMNS, LARGEST_COLUMN = 22, 23  # (R, C) -> (R, 1)
 
 BUFFER, NUMBERS = 0, 1  # the first arrays of a run; after them its results, then its inputs
 

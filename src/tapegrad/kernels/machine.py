@@ -38,8 +38,10 @@ from .instructions import (
     EXP,
     GREATER,
     GREATER_EQUAL,
+    LARGEST_COLUMN,
     LESS,
     LESS_EQUAL,
+    LOG,
     MATMUL,
     MAXIMUM,
     MINIMUM,
@@ -227,6 +229,9 @@ def _of_one(code, out, a, count):
     elif code == EXP:
         for i in range(count):
             _put(out, i, scalar.exp(_get(a, i)))
+    elif code == LOG:
+        for i in range(count):
+            _put(out, i, np.log(_get(a, i)))
     elif code == TANH:
         for i in range(count):
             _put(out, i, scalar.tanh(_get(a, i)))
@@ -305,6 +310,16 @@ def _sum_row(place, columns, step):
     return _F((s0 + s1) + (s2 + s3))
 
 
+@inlined
+def _largest(place, columns, step):
+    """The largest number of a row; what is no number is larger than all."""
+    largest = _get(place, 0)
+    for i in range(1, columns):
+        value = _get(place, i * step)
+        largest = largest if largest >= value or largest != largest else value
+    return largest
+
+
 @compiled
 def execute(state, jobs, code, bases, block, total, scratch, buffer):
     """Run all instructions, in order: a job is `block` of the `total` rows of each, or everything where that is 0.
@@ -328,6 +343,9 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
             elif kind == SUM_COLUMNS:
                 for r in range(rows):
                     _put(out, r, _sum_row(a + 4 * r * a_row, columns, a_column))
+            elif kind == LARGEST_COLUMN:
+                for r in range(rows):
+                    _put(out, r, _largest(a + 4 * r * a_row, columns, a_column))
             elif kind == SUM_ROWS:
                 for c in range(0, columns, CHUNK):
                     count = min(CHUNK, columns - c)

@@ -24,30 +24,43 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _DEPTH = 1024  # rows of the second matrix that are laid out at a time: a buffer that stays in the second-level cache
+_PARALLEL = 500_000  # multiplications from which a second thread is worth while
 _AHEAD = 8  # rows of the second matrix that are on their way from memory while one is laid out
 _LINE = 16  # numbers of float32 in a cache line
 _HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
 
 
-def matmul(x: Array, y: Array, transpose_x: bool = False, transpose_y: bool = False) -> Array:
-    """The product of two matrices of one dtype, float32 or float64, either of them transposed first."""
+def matmul(
+    x: Array,
+    y: Array,
+    transpose_x: bool = False,
+    transpose_y: bool = False,
+    bias: Array | None = None,
+    relu: bool = False,
+) -> Array:
+    """The product of two matrices of one dtype, float32 or float64, either of them transposed first.
+
+    A `bias` is added to each row of the result, and then `relu` gives zero for what is below.
+    """
     x_row, x_step = (1, x.shape[1]) if transpose_x else (x.shape[1], 1)
     y_row, y_column = (1, y.shape[1]) if transpose_y else (y.shape[1], 1)
     rows, depth = x.shape[::-1] if transpose_x else x.shape
     columns = y.shape[0] if transpose_y else y.shape[1]
     out = np.empty((rows, columns), x.dtype)
     if not depth:
-        out[:] = 0
-    if out.size and depth:
+        out[:] = 0 if bias is None else bias
+        return np.maximum(out, 0) if relu else out
+    if out.size:
         first, second = flat_to_read(x), flat_to_read(y)
         out_row, out_column = columns, 1
-        turned = transpose_y and y.size > 2 * x.size and rows >= width(x.itemsize)
+        wide = width(x.itemsize)
+        # The larger matrix is read as it lies and the smaller one laid out, and few columns are no panel: then it is
+        # the transpose of y times the transpose of x that is computed.
+        turned = rows >= wide and ((transpose_y and y.size > 2 * x.size) or columns < wide)
         if turned:
-            # The larger matrix is read as it lies, and the smaller one laid out: the result is that of y times x.T.
             first, second = second, first
             x_row, x_step, y_row, y_column = y_column, y_row, x_step, x_row
             rows, columns, out_row, out_column = columns, rows, 1, columns
-        wide = width(x.itemsize)
         panels = -(-columns // wide)
         # Neighbouring panels are laid out together where there are many: more of each page of memory is read at once.
         group = min(4, max(1, panels // 8))
@@ -60,11 +73,12 @@ def matmul(x: Array, y: Array, transpose_x: bool = False, transpose_y: bool = Fa
         threads.run(
             multiply, groups * parts, first, x_row, x_step, second, y_row, y_column, out.reshape(-1), out_row,
             out_column, rows, columns, depth, wide, side(x.itemsize), group, parts, _DEPTH, crowded, long,
+            flat_to_read(out[:0] if bias is None else bias), turned, relu, x.dtype.type(0),
             scratch=(
                 (group * min(depth, _DEPTH) * wide, x.dtype), (HEIGHTS[0] * wide, x.dtype), (1, np.intp),
-                (HEIGHTS[0] * long if crowded else 1, x.dtype),
+                (HEIGHTS[0] * long, x.dtype),
             ),
-            parallel=rows * columns * depth > 500_000,
+            parallel=rows * columns * depth > _PARALLEL,
         )  # fmt: skip
     return out
 
@@ -125,12 +139,41 @@ def _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group,
                             clear(panel, to + k * wide + here, square - here)
 
 
+@inlined
+def _near(near, long, x, start, x_row, x_step, rows, height, count):
+    """Copy `rows` rows of `count` numbers to where they lie side by side, and zeros up to `height` rows."""
+    for i in range(height):
+        if i >= rows:
+            clear(near, i * long, count)
+        elif x_step == 1:
+            copy(near, i * long, x, start + i * x_row, count)
+        else:
+            for k in range(count):
+                put(near, i * long + k, get(x, start + i * x_row + k * x_step))
+
+
+@inlined
+def _finish(tile, at, row, rows, columns, bias, place, turned, relu, zero):
+    """Add the bias to a tile of the result, and put `zero` where it is below."""
+    for i in range(rows):
+        for n in range(columns):
+            value = get(tile, at + i * row + n)
+            if len(bias):
+                value = value + get(bias, place + (i if turned else n))
+            if relu and value < zero:
+                value = zero
+            put(tile, at + i * row + n, value)
+
+
 @compiled
 def multiply(
     state, jobs, x, x_row, x_step, y, y_row, y_column, out, out_row, out_column, rows, columns, depth, wide, square,
-    group, parts, most, crowded, long, panel, edge, segments, near,
+    group, parts, most, crowded, long, bias, turned, relu, zero, panel, edge, segments, near,
 ):  # fmt: skip
-    """`out[m, n]`, (rows, columns), is the sum over k of `x[m * x_row + k * x_step] * y[k * y_row + n * y_column]`."""
+    """`out[m, n]`, (rows, columns), is the sum over k of `x[m * x_row + k * x_step] * y[k * y_row + n * y_column]`.
+
+    If there is a `bias`, one for each n, or for each m where the product is `turned`, it is added in the end.
+    """
     segments[0] = 0
     for job in taken(state, jobs):
         first = job // parts * group * wide
@@ -138,40 +181,44 @@ def multiply(
         end = (job % parts + 1) * rows // parts
         for low in range(0, depth, most):
             count = min(most, depth - low)
+            last = low + count == depth
             _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group, square)
             m = begin
             while m < end:
                 rest = end - m
-                if rest >= _HEIGHT_0:
-                    height = _HEIGHT_0
-                elif rest >= _HEIGHT_1:
-                    height = _HEIGHT_1
-                elif rest >= _HEIGHT_2:
-                    height = _HEIGHT_2
-                else:
-                    height = _HEIGHT_3
-                if crowded:
-                    for i in range(height):
-                        copy(near, i * long, x, (m + i) * x_row + low, count)
+                # The lowest tile that has all rows that are left; rows that do not exist are zeros.
+                height = _HEIGHT_0
+                for lower in (_HEIGHT_1, _HEIGHT_2, _HEIGHT_3):
+                    if lower >= rest:
+                        height = lower
+                there = min(height, rest)
+                copied = crowded or there < height
+                if copied:
+                    _near(near, long, x, m * x_row + low * x_step, x_row, x_step, there, height, count)
                 for p in range(group):
                     column = first + p * wide
                     if column >= columns:
                         break
                     valid = min(wide, columns - column)
-                    whole = valid == wide and out_column == 1
+                    whole = valid == wide and out_column == 1 and there == height
                     to = m * out_row + column * out_column
                     if not whole and low > 0:
-                        for i in range(height):
+                        for i in range(there):
                             for n in range(valid):
                                 put(edge, i * wide + n, get(out, to + i * out_row + n * out_column))
                     run_tile(
-                        height, near if crowded else x, 0 if crowded else m * x_row + low * x_step,
-                        long if crowded else x_row, x_step, segments, 1, count,
+                        height, near if copied else x, 0 if copied else m * x_row + low * x_step,
+                        long if copied else x_row, 1 if copied else x_step, segments, 1, count,
                         panel, p * count * wide, wide, 0,
                         out if whole else edge, to if whole else 0, out_row if whole else wide, low > 0,
                     )  # fmt: skip
+                    if last and (relu or len(bias)):
+                        _finish(
+                            out if whole else edge, to if whole else 0, out_row if whole else wide, there, valid, bias,
+                            m if turned else column, turned, relu, zero,
+                        )  # fmt: skip
                     if not whole:
                         for n in range(valid):
-                            for i in range(height):
+                            for i in range(there):
                                 put(out, to + i * out_row + n * out_column, get(edge, i * wide + n))
-                m += height
+                m += there

@@ -114,7 +114,7 @@ def _log_softmax_raw(x: Any, *, axis: Any) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis, keepdims=True))
 
 
-_log_softmax = primitive(
+log_softmax_op = primitive(
     _log_softmax_raw,
     lambda g, out, axis: g - exp(out) * _sum(g, axis, keepdims=True),
     name="log_softmax",
@@ -123,4 +123,4 @@ _log_softmax = primitive(
 
 def log_softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
     """The logarithm of `softmax`, without taking the logarithm of a rounded 0."""
-    return _log_softmax(x, axis=axis)
+    return log_softmax_op(x, axis=axis)

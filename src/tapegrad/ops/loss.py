@@ -59,7 +59,7 @@ def _probable_logits(g: Any, logits: Any, labels: Any) -> Any:
     return (exp(log_softmax(logits)) * _sum(labels, -1, keepdims=True) - labels) * g[..., None]
 
 
-_probable = primitive(
+probable_op = primitive(
     _probable_raw,
     _probable_logits,
     lambda g, logits: -g[..., None] * log_softmax(logits),
@@ -99,7 +99,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, axis: int = -1) -> Any:
     if axis not in (-1, len(shape) - 1) and labels.ndim == len(shape):
         labels = moveaxis(labels, axis, -1)
     if labels.shape == shape:
-        return _probable(logits, labels)
+        return probable_op(logits, labels)
     raise ShapeError(
         f"softmax_cross_entropy: for logits of shape {shape}, labels are integers of shape {shape[:-1]} or "
         f"probabilities of shape {shape}; got {labels.dtype} {labels.shape}"

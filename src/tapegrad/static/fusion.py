@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .blocks import blocked
 from .machine import mechanised
 from .passes import needed, tidy
-from .products import has_large_products, tiled
+from .products import has_products, tiled
 from .runs import prepare
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def optimized(program: Program, fuse: bool) -> Program:
 def fused(program: Program) -> Program:
     """The program on compiled kernels, or as it was where they cannot be compiled."""
     try:
-        other = tiled(program) if has_large_products(program) else program
+        other = tiled(program) if has_products(program) else program
         runs = needed(blocked(mechanised(other)))
         if runs.entries == other.entries:
             return other

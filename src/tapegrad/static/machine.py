@@ -23,8 +23,10 @@ from ..kernels.instructions import (
     FIELDS,
     GREATER,
     GREATER_EQUAL,
+    LARGEST_COLUMN,
     LESS,
     LESS_EQUAL,
+    LOG,
     MATMUL,
     MAXIMUM,
     MINIMUM,
@@ -40,7 +42,7 @@ from ..kernels.instructions import (
     SUM_ROWS,
     TANH,
 )  # fmt: skip
-from ..ops import activation, elementwise, indexing, reduction, shape
+from ..ops import activation, elementwise, indexing, loss, reduction, shape
 from .program import Entry, Kind, Program, Variable
 from .runs import F4, Numbers, Unsuitable, execute, gathered
 
@@ -58,7 +60,8 @@ OF_TWO = {
 }  # fmt: skip
 COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal}
 OF_ONE = {
-    np.negative: NEGATIVE, np.abs: ABSOLUTE, np.sqrt: SQRT, np.square: SQUARE, np.exp: EXP, np.tanh: TANH,
+    np.negative: NEGATIVE, np.abs: ABSOLUTE, np.sqrt: SQRT, np.square: SQUARE, np.exp: EXP, np.log: LOG,
+    np.tanh: TANH,
     activation.sigmoid_op.op.function: SIGMOID, activation.relu_op.op.function: RELU,
 }  # fmt: skip
 _VIEWS = {
@@ -67,6 +70,7 @@ _VIEWS = {
 } | {indexing.getitem_op.op.function}
 _BROADCAST = shape.broadcast_to_op.op.function
 _SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
+_LOG_SOFTMAX, _CROSS_ENTROPY = activation.log_softmax_op.op.function, loss.probable_op.op.function
 POWER = elementwise.operator_pow.op.function
 _CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
 
@@ -112,6 +116,8 @@ def _suits(program: Program, entry: Entry) -> bool:
             and x.shape[1] <= DEEPEST
             and x.shape[0] * x.shape[1] * y.shape[1] <= _MOST_PRODUCTS
         )
+    if function in (_LOG_SOFTMAX, _CROSS_ENTROPY):
+        return len(kinds[0].shape) == 2 and entry.params.get("axis", -1) in (-1, 1)
     if function in _VIEWS:
         return not any(True for _ in _variables_of(entry.params)) and _basic(entry.params)
     return function is _CONCAT
@@ -243,8 +249,30 @@ class Steps:
             for place, low, high in zip(places, bounds, bounds[1:], strict=False):
                 part = out.view[(slice(None),) * axis + (slice(low, high),)]
                 self._elementwise(COPY, Place(out.slot, out.start + _offset(part, out.view), part), [place])
+        elif function in (_LOG_SOFTMAX, _CROSS_ENTROPY):
+            self._cross_entropy(out, *places)
         else:
             self._sum(entry, out, places[0])
+
+    def _cross_entropy(self, out: Place, x: Place, labels: Place | None = None) -> None:
+        """The logarithms of softmax, or the cross entropy with `labels`, as the ops compute them."""
+        rows, columns = x.view.shape
+        spread = self._temporary((rows, columns))
+        column = self._temporary((rows, 1))
+        logarithms = self._temporary((rows, columns)) if labels else out
+        self._write(LARGEST_COLUMN, (rows, columns, 0), column, 1, x, *_strides(x.view))
+        self._elementwise(SUBTRACT, logarithms, [x, column])
+        self._elementwise(EXP, spread, [logarithms])
+        self._write(SUM_COLUMNS, (rows, columns, 0), column, 1, spread, columns, 1)
+        self._elementwise(LOG, column, [column])
+        self._elementwise(SUBTRACT, logarithms, [logarithms, column])
+        if labels:
+            self._elementwise(MULTIPLY, spread, [labels, logarithms])
+            self._write(SUM_COLUMNS, (rows, columns, 0), out, 1, spread, columns, 1)
+            self._elementwise(NEGATIVE, out, [out])
+            self._release(logarithms)
+        self._release(spread)
+        self._release(column)
 
     def _sum(self, entry: Entry, out: Place, source: Place) -> None:
         axis = entry.params["axis"]
@@ -307,6 +335,11 @@ class Steps:
         else:
             place = self._places[entry.out] = Place(slot, 0, view)
         return place
+
+    def _temporary(self, shape: tuple[int, ...]) -> Place:
+        """A place that is needed within one step."""
+        view = np.empty(shape, F4)
+        return Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
 
     def _piece(self, length: int) -> int:
         for i, (start, free) in enumerate(self._free):

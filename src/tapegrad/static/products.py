@@ -1,4 +1,9 @@
-"""Large products of float32 matrices go to the register tile, where that is quicker than NumPy's library."""
+"""Products of float32 matrices go to the register tile, where that is quicker than NumPy's library.
+
+A layer's bias and its relu are done on the way, while the result is still in the first-level cache. Even middling
+products go there: the library's own threads stay awake after a product, on the processors that the kernels' helpers
+want, and are waited for.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +12,99 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ops import shape
-from ..ops._matrices import FEWEST, product_op, suits
+from ..ops import activation, shape
+from ..ops._matrices import product_op
 from .program import Program, Variable
+from .runs import F4
 
 if TYPE_CHECKING:
     from .program import Entry
 
+_FEWEST = 50_000  # multiplications
+_TRANSPOSED = shape.swapaxes_op.op.function
+_RELU = activation.relu_op.op.function
+
 
 def tiled(program: Program) -> Program:
-    """The program with its large products by the register tile, which takes transposed matrices as they are."""
+    """The program with its products by the register tile, which takes transposed matrices as they are."""
+    from ..kernels import product
+
+    if not product.faster():
+        return program
     transposed = {
         entry.out: entry.arguments[0]
         for entry in program.entries
-        if entry.function is shape.swapaxes_op.op.function and type(entry.arguments[0]) is Variable
+        if entry.function is _TRANSPOSED and type(entry.arguments[0]) is Variable
         and len(program.kinds[entry.out].shape) == 2
     }  # fmt: skip
     entries = []
     for entry in program.entries:
         if _is_product(program, entry):
             x, y = entry.arguments
-            a, b = program.kinds[x], program.kinds[y]
-            if suits(a.shape[0], a.shape[1], b.shape[1], a.dtype, b.dtype):
-                params: dict[str, Any] = {"transpose_x": x in transposed, "transpose_y": y in transposed}
-                arguments = transposed.get(x, x), transposed.get(y, y)
-                entry = replace(entry, function=product_op.op.function, arguments=arguments, params=params)
+            params: dict[str, Any] = {"transpose_x": x in transposed, "transpose_y": y in transposed}
+            arguments = transposed.get(x, x), transposed.get(y, y)
+            entry = replace(entry, function=product_op.op.function, arguments=arguments, params=params)
         entries.append(entry)
-    return program.changed("products", entries=tuple(entries))
+    return _finished(program.changed("products", entries=tuple(entries)))
 
 
-def has_large_products(program: Program) -> bool:
+def has_products(program: Program) -> bool:
     """Whether there may be anything to do for `tiled`."""
-    return any(
-        _is_product(program, entry)
-        and program.kinds[entry.arguments[0]].shape[1] * program.kinds[entry.out].shape[0]
-        * program.kinds[entry.out].shape[1] >= FEWEST
-        for entry in program.entries
-    )  # fmt: skip
+    return any(_is_product(program, entry) or entry.function is product_op.op.function for entry in program.entries)
 
 
 def _is_product(program: Program, entry: Entry) -> bool:
-    """Whether an entry is the product of two matrices."""
-    return entry.function is np.matmul and all(
-        type(argument) is Variable and len(program.kinds[argument].shape) == 2 for argument in entry.arguments
+    """Whether an entry is a product of two matrices of float32 that is worth the tile."""
+    if entry.function is not np.matmul or any(type(argument) is not Variable for argument in entry.arguments):
+        return False
+    x, y = (program.kinds[argument] for argument in entry.arguments)
+    return (
+        len(x.shape) == len(y.shape) == 2
+        and x.dtype == y.dtype == F4
+        and x.shape[0] * x.shape[1] * y.shape[1] >= _FEWEST
     )
+
+
+def _finished(program: Program) -> Program:
+    """The program in which a product that only a bias is added to, and only relu is taken of, is one entry."""
+    readers: dict[Variable, list[Entry]] = {}
+    for entry in program.entries:
+        for variable in entry.inputs():
+            readers.setdefault(variable, []).append(entry)
+    kept = program.used()
+    together: dict[Variable, Entry] = {}  # what stands for an entry, by its result
+    gone: set[Variable] = set()
+    for entry in program.entries:
+        if entry.function is not product_op.op.function:
+            continue
+        last, arguments, relu = entry, entry.arguments, False
+        after = _only(readers, kept, last.out)
+        if after is not None and after.function is np.add:
+            bias = after.arguments[1] if after.arguments[0] == last.out else after.arguments[0]
+            kind = program.kinds[last.out]
+            if type(bias) is Variable and program.kinds[bias] == (kind.shape[1:], kind.dtype):
+                gone.add(last.out)
+                last, arguments = after, (*arguments, bias)
+                after = _only(readers, kept, last.out)
+        if after is not None and after.function is _RELU:
+            gone.add(last.out)
+            last, relu = after, True
+        if last is not entry:
+            together[last.out] = replace(
+                entry, name="layer", function=_layer, arguments=arguments, params={**entry.params, "relu": relu},
+                out=last.out,
+            )  # fmt: skip
+    entries = [together.get(entry.out, entry) for entry in program.entries if entry.out not in gone]
+    return program.changed("layers", entries=tuple(entries))
+
+
+def _only(readers: dict[Variable, list[Entry]], kept: set[Variable], variable: Variable) -> Entry | None:
+    """The entry that alone reads a variable."""
+    found = readers.get(variable, [])
+    return found[0] if len(found) == 1 and variable not in kept and not found[0].effect else None
+
+
+def _layer(x: Any, y: Any, bias: Any = None, *, transpose_x: bool, transpose_y: bool, relu: bool) -> Any:
+    from ..kernels import product
+
+    return product.matmul(x, y, transpose_x, transpose_y, bias, relu)
