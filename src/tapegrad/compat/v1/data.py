@@ -1,5 +1,28 @@
-"""Data sets and iterators: `tf.data`."""
+"""Data sets and iterators over them: `tf.data`."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from . import _data_experimental as experimental
+from ._dataset import Dataset, FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
+from ._iterator import Iterator, make_initializable_iterator, make_one_shot_iterator
+
+__all__ = [
+    "Dataset", "FixedLengthRecordDataset", "Iterator", "TFRecordDataset", "TextLineDataset", "experimental",
+    "get_output_classes", "get_output_shapes", "get_output_types", "make_initializable_iterator",
+    "make_one_shot_iterator",
+]  # fmt: skip
+
+
+def get_output_types(of: Dataset | Iterator) -> object:
+    """The dtypes of the elements of a data set or an iterator."""
+    return of.output_types
+
+
+def get_output_shapes(of: Dataset | Iterator) -> object:
+    """The shapes of the elements of a data set or an iterator."""
+    return of.output_shapes
+
+
+def get_output_classes(of: Dataset | Iterator) -> object:
+    """`tf.Tensor`, in the places of the elements' parts."""
+    return of.output_classes

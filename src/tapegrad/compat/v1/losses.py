@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._tape import Tensor as Value
 from ...ops import elementwise, loss, reduction
+from ...ops.activation import relu
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import kind_of
 from ._shapes import compatible
@@ -210,7 +211,7 @@ def hinge_loss(
 
     def hinges(labels: Any, logits: Any) -> Any:
         labels, logits = _floating(labels, logits)
-        return elementwise.maximum(1 - (2 * labels - 1) * logits, 0)
+        return relu(1 - (2 * labels - 1) * logits)  # whose gradient at 0 is 0
 
     both = _same_kind(labels, logits, "labels and logits")
     return _loss("hinge_loss", hinges, both, weights, scope, loss_collection, reduction)
