@@ -49,18 +49,23 @@ from ._graph import (
 )
 from ._graph import convert as convert_to_tensor
 from ._initializers import *
+from ._linear_algebra import *
 from ._math import *
 from ._old_names import *
 from ._placeholders import placeholder, placeholder_with_default
 from ._python_ops import *
+from ._python_ops import print_tensors as print
 from ._random_ops import *
 from ._reductions import *
+from ._scatter import *
 from ._scopes import *
 from ._session import InteractiveSession, Session
 from ._sets import *
 from ._shapes import Dimension, TensorShape
 from ._slicing import *
 from ._slicing import slice_of as slice
+from ._sparse import *
+from ._string_ops import *
 from ._variables import (
     GraphKeys,
     Variable,

@@ -31,6 +31,7 @@ __all__ = [
     "atanh",
     "cast",
     "ceil",
+    "ceiling",
     "check_numerics",
     "clip_by_average_norm",
     "clip_by_global_norm",
@@ -125,6 +126,7 @@ asinh = unary("Asinh", elementwise.asinh)
 atan = unary("Atan", elementwise.atan)
 atanh = unary("Atanh", elementwise.atanh)
 ceil = unary("Ceil", elementwise.ceil)
+ceiling = ceil
 cos = unary("Cos", elementwise.cos)
 cosh = unary("Cosh", elementwise.cosh)
 exp = unary("Exp", elementwise.exp)

@@ -155,7 +155,7 @@ class BaseSession:
     def _packed(self, fetches: Any, values: dict[Any, Any]) -> Any:
         """The values in the place of what was fetched."""
         if isinstance(fetches, tuple) and hasattr(fetches, "_fields"):
-            return type(fetches)(*[self._packed(item, values) for item in fetches])
+            return type(fetches)._make([self._packed(item, values) for item in fetches])
         if isinstance(fetches, list | tuple):
             return type(fetches)([self._packed(item, values) for item in fetches])
         if isinstance(fetches, dict):
@@ -329,7 +329,8 @@ class _Parts:
                 if x not in fixed and x.op in users:
                     users[x.op].append(op)
             for other in op.control_inputs:
-                users[other].append(op)
+                if other.type != "Print":  # what it tells is the same afterwards
+                    users[other].append(op)
         last: set[Operation] = set()
         for op in reversed(operations):
             if op.python and all(user in last for user in users[op]):

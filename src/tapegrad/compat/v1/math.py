@@ -1,0 +1,27 @@
+"""Arithmetic and reductions: `tf.math`."""
+
+from __future__ import annotations
+
+from . import _math, _reductions
+from ._activations import softplus, softsign
+from ._embeddings import in_top_k, top_k
+from ._math import *
+from ._normalization import l2_normalize, zero_fraction
+from ._reductions import *
+from ._reductions import reduce_euclidean_norm, reduce_std, reduce_variance
+from ._slicing import invert_permutation
+
+__all__ = [
+    "in_top_k",
+    "invert_permutation",
+    "l2_normalize",
+    "reduce_euclidean_norm",
+    "reduce_std",
+    "reduce_variance",
+    "softplus",
+    "softsign",
+    "top_k",
+    "zero_fraction",
+]
+__all__ += _math.__all__
+__all__ += _reductions.__all__
