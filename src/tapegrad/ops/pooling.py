@@ -82,8 +82,8 @@ def _avg_pool_gradient_raw(y: Any, *, sizes: tuple[int, ...], at: Windows) -> An
     return x.reshape(len(y), *sizes, y.shape[-1])
 
 
-_max_pool = primitive(_max_pool_raw, lambda g, x, out, at: _to_maxima(g, x, out, at=at), name="max_pool")
-_to_maxima = primitive(
+max_pool_op = primitive(_max_pool_raw, lambda g, x, out, at: max_pool_gradient_op(g, x, out, at=at), name="max_pool")
+max_pool_gradient_op = primitive(
     _to_maxima_raw,
     lambda g, x, maxima, at: _at_maxima(g, x, maxima, at=at),
     None,  # between ties nothing changes where the maxima are
@@ -92,7 +92,7 @@ _to_maxima = primitive(
 )
 _at_maxima = primitive(
     _at_maxima_raw,
-    lambda g, x, maxima, at: _to_maxima(g, x, maxima, at=at),
+    lambda g, x, maxima, at: max_pool_gradient_op(g, x, maxima, at=at),
     None,
     None,
     name="max_pool_gradient_transpose",
@@ -149,7 +149,7 @@ def max_pool(x: Any, size: Any, strides: Any = None, padding: Any = "VALID") -> 
     gradient goes to the first of them. Raises ShapeError where the windows do not fit, and DTypeError for integers.
     """
     x = _checked("max_pool", x)
-    return _max_pool(x, at=_over("max_pool", x, size, strides, padding))
+    return max_pool_op(x, at=_over("max_pool", x, size, strides, padding))
 
 
 def avg_pool(x: Any, size: Any, strides: Any = None, padding: Any = "VALID") -> Any:
@@ -173,7 +173,7 @@ def global_max_pool(x: Any) -> Any:
 
     It is `max_pool` with one window, so the gradient goes to the first largest element; `max` shares it out.
     """
-    return _global("global_max_pool", _max_pool, x)
+    return _global("global_max_pool", max_pool_op, x)
 
 
 def global_avg_pool(x: Any) -> Any:

@@ -9,6 +9,7 @@ from .blocks import blocked
 from .machine import mechanised
 from .passes import needed, tidy
 from .products import has_products, tiled
+from .reordering import pooled_first
 from .runs import prepare
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def optimized(program: Program, fuse: bool) -> Program:
 def fused(program: Program) -> Program:
     """The program on compiled kernels, or as it was where they cannot be compiled."""
     try:
+        program = pooled_first(program)
         other = tiled(program) if has_products(program) else program
         runs = needed(blocked(mechanised(other)))
         if runs.entries == other.entries:
