@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from ._coordinator import *
 from ._global_step import *
+from ._hooks import *
+from ._monitored import *
+from ._moving_average import *
 from ._optimizers import *
 from ._saver import *
 from ._schedules import *
