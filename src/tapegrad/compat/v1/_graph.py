@@ -192,6 +192,9 @@ class Tensor:
 
     __int__ = __float__  # type: ignore[assignment]
 
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return self  # a copy of what uses it uses the same place in the graph
+
     def __repr__(self) -> str:
         return f"<tf.Tensor {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
 
