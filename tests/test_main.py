@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tapegrad import __main__ as command_line
@@ -90,3 +92,26 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(command_line, "_demo", stop)
     with pytest.raises(ZeroDivisionError):
         main(["demo"])
+
+
+def asked(*arguments: str, **environment: str) -> str:
+    """What a command prints in a process of its own."""
+    command = [sys.executable, "-m", "tapegrad", *arguments]
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_doctor_tells_what_there_is():
+    lines = asked("doctor").splitlines()
+    assert [line.split()[0] for line in lines[:7]] == [
+        "Python", "packages", "processor", "threads", "BLAS", "tile", "cache",
+    ]  # fmt: skip
+    assert f"numpy {np.__version__}" in lines[1]
+
+
+def test_the_doctor_says_what_to_set():
+    text = asked("doctor", NUMBA_DISABLE_JIT="1", TAPEGRAD_LANES="4")
+    assert "none: NUMBA_DISABLE_JIT is set" in text
+    to_do = text.partition("To do:")[2]
+    assert "unset NUMBA_DISABLE_JIT" in to_do
+    assert "TAPEGRAD_LANES is set" in to_do

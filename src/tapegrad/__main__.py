@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warmup = commands.add_parser("warmup", help="compile all kernels now, not when each is first needed")
     warmup.set_defaults(run=_warmup)
 
+    doctor = commands.add_parser("doctor", help="tell what this machine gives tapegrad to work with, and what to set")
+    doctor.set_defaults(run=_doctor)
+
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(chosen))
@@ -57,6 +60,14 @@ def _warmup(chosen: argparse.Namespace) -> int:
 
     for name, dtype, seconds in warmup():
         print(f"{seconds:6.2f} s  {name}, {dtype}", flush=True)
+    return 0
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from .debug.doctor import report
+
+    for line in report():
+        print(line, flush=True)
     return 0
 
 

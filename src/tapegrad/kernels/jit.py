@@ -99,7 +99,8 @@ SHARED = ("atomic", "instructions", "jit", "jobs", "memory", "scalar", "tile", "
 _SOURCES = hashlib.sha256(b"".join(pkgutil.get_data(__package__, f"{name}.py") or b"" for name in SHARED)).hexdigest()
 
 
-def _features() -> dict[str, bool]:
+def cpu_features() -> dict[str, bool]:
+    """What the processor can, by LLVM's names; empty where LLVM cannot tell."""
     try:
         return dict(llvmlite.binding.get_host_cpu_features())
     except RuntimeError:  # LLVM cannot tell on this system
@@ -108,7 +109,7 @@ def _features() -> dict[str, bool]:
 
 def _lanes() -> int:
     """How many float32 fit into a vector register."""
-    features = _features()
+    features = cpu_features()
     if "TAPEGRAD_LANES" in os.environ:
         lanes = os.environ["TAPEGRAD_LANES"]
         if lanes not in ("4", "8", "16"):
@@ -120,6 +121,6 @@ def _lanes() -> int:
 
 
 LANES = _lanes()
-REGISTERS = 32 if LANES == 16 or _features().get("neon") else 16  # of vectors: AVX-512 and NEON have 32
+REGISTERS = 32 if LANES == 16 or cpu_features().get("neon") else 16  # of vectors: AVX-512 and NEON have 32
 # Without it, LLVM would call a function for each multiply-add.
-FUSED = bool(_features().get("fma") or _features().get("neon"))
+FUSED = bool(cpu_features().get("fma") or cpu_features().get("neon"))

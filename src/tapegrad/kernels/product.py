@@ -6,15 +6,14 @@ buffer, in the order in which the tile reads, and multiplies all rows of the fir
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 
-from . import threads
+from . import blas, threads
 from .arrays import flat_to_read
-from .jit import compiled, inlined
+from .jit import LANES, compiled, inlined
 from .jobs import taken
 from .memory import clear, copy, fetch_ahead, get, put
 from .tile import HEIGHTS, run_tile, width
@@ -83,27 +82,14 @@ def matmul(
     return out
 
 
-_faster: bool | None = None
-
-
 def faster() -> bool:
-    """Whether these products are quicker than NumPy's here: measured once, on matrices of a usual size."""
-    global _faster
-    if _faster is None:
-        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            return False
-        x, y = np.ones((256, 512), np.float32), np.ones((512, 256), np.float32)
-        _faster = _seconds(lambda: matmul(x, y)) < 0.8 * _seconds(lambda: x @ y)
-    return _faster
+    """Whether these products are quicker than NumPy's here.
 
-
-def _seconds(task: Any) -> float:
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        task()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    They are where OpenBLAS uses half of the processor: on AVX-512, with kernels for AVX2. Timing both instead would
+    give another answer when the machine is busy, and so other last bits in another process.
+    """
+    disabled: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+    return LANES == 16 and not disabled and blas.core() is not None and blas.core() not in blas.WIDE
 
 
 @inlined
