@@ -22,7 +22,17 @@ sys.path.remove(str(HERE))
 GOLDEN = json.loads((HERE / "operations.json").read_text())
 
 # TensorFlow gives no gradient for these, where tapegrad has one or gives zeros.
-ALSO_HERE = {"sign", "floor", "ceil", "round", "rint", "floordiv", "floordiv_broadcast", "round_halves"}
+ALSO_HERE = {
+    "sign",
+    "floor",
+    "ceil",
+    "round",
+    "rint",
+    "floordiv",
+    "floordiv_broadcast",
+    "round_halves",
+    "image_from_hsv",
+}
 
 
 def weights(shape):

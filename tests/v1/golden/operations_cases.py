@@ -529,3 +529,81 @@ case("nn_pool", lambda tf, x: tf.nn.pool(x, [2, 2], "MAX", "VALID", strides=[2, 
 case(
     "nn_max_pool3d", lambda tf, x: tf.nn.max_pool3d(x, [1, 2, 2, 2, 1], [1, 2, 2, 2, 1], "SAME"), numbers(2, 4, 5, 3, 2)
 )
+
+# --------------------------------------------------------------------------------------------------
+# Pictures: (N, H, W, 3), (H, W, 3), and bytes
+
+PICTURES = numbers(2, 5, 4, 3, scale=0.5, shift=0.5)
+BYTES = (PICTURES * 255).astype(np.uint8)
+
+
+def picture_case(name, build, *arrays, known=True):
+    case("image_" + name, lambda tf, *fed: build(tf.image, *fed), *arrays, known=known, names=False)
+
+
+for way in ("resize_bilinear", "resize_nearest_neighbor", "resize_bicubic", "resize_area"):
+    for size in ([8, 9], [3, 2], [5, 6]):
+        picture_case(f"{way}_{size[0]}", lambda im, x, w=way, s=size: getattr(im, w)(x, s), PICTURES)
+        picture_case(f"{way}_aligned_{size[0]}", lambda im, x, w=way, s=size: getattr(im, w)(x, s, True), PICTURES)
+for way in ("resize_bilinear", "resize_nearest_neighbor", "resize_bicubic"):
+    picture_case(f"{way}_half", lambda im, x, w=way: getattr(im, w)(x, [7, 3], half_pixel_centers=True), PICTURES)
+for method in range(4):
+    picture_case(f"resize_images_{method}", lambda im, x, m=method: im.resize_images(x, [3, 7], m), PICTURES[0])
+picture_case("resize_ratio", lambda im, x: im.resize(x, [10, 10], preserve_aspect_ratio=True), PICTURES)
+picture_case("resize_same", lambda im, x: im.resize_images(x, [5, 4]), BYTES)
+picture_case("resize_bytes", lambda im, x: im.resize_images(x, [6, 4]), BYTES)
+picture_case("flips", lambda im, x: [im.flip_left_right(x), im.flip_up_down(x), im.transpose_image(x)], PICTURES[0])
+picture_case("rot90", lambda im, x: [im.rot90(x), im.rot90(x, 2), im.rot90(x, 3)], PICTURES)
+picture_case("grey", lambda im, x: [im.rgb_to_grayscale(x), im.grayscale_to_rgb(x[..., :1])], PICTURES)
+picture_case("grey_bytes", lambda im, x: im.rgb_to_grayscale(x), BYTES)
+picture_case("to_hsv", lambda im, x: im.rgb_to_hsv(x), PICTURES)
+picture_case("from_hsv", lambda im, x: im.hsv_to_rgb(x), PICTURES)
+picture_case(
+    "convert", lambda im, x: [im.convert_image_dtype(x, "float32"), im.convert_image_dtype(x, "uint16")], BYTES
+)
+picture_case("convert_back", lambda im, x: im.convert_image_dtype(x, "uint8"), PICTURES)
+picture_case("brightness", lambda im, x: im.adjust_brightness(x, 0.2), PICTURES)
+picture_case("brightness_bytes", lambda im, x: im.adjust_brightness(x, 0.2), BYTES)
+picture_case("contrast", lambda im, x: im.adjust_contrast(x, 1.5), PICTURES)
+picture_case("hue", lambda im, x: im.adjust_hue(x, 0.2), np.stack([PICTURES[0], PICTURES[1]]))
+picture_case("saturation", lambda im, x: im.adjust_saturation(x, 0.5), PICTURES)
+picture_case("gamma", lambda im, x: im.adjust_gamma(x, 2.0, 1.5), PICTURES)
+picture_case("standardized", lambda im, x: im.per_image_standardization(x), PICTURES[0])
+picture_case("cropped", lambda im, x: [im.crop_to_bounding_box(x, 1, 0, 3, 2), im.central_crop(x, 0.5)], PICTURES[0])
+picture_case("padded", lambda im, x: im.pad_to_bounding_box(x, 1, 2, 8, 9), PICTURES)
+picture_case(
+    "crop_or_pad",
+    lambda im, x: [im.resize_image_with_crop_or_pad(x, 3, 7), im.resize_image_with_crop_or_pad(x, 8, 3)],
+    PICTURES,
+)
+picture_case("total_variation", lambda im, x: im.total_variation(x), PICTURES)
+
+# --------------------------------------------------------------------------------------------------
+# Linear algebra and sparse tensors
+
+M = numbers(2, 3, 3) + 2 * np.eye(3, dtype=np.float32)
+case("matrix_determinant", lambda tf, x: tf.matrix_determinant(x), M)
+case("matrix_inverse", lambda tf, x: [tf.matrix_inverse(x), tf.matrix_inverse(x, adjoint=True)], M)
+case("matrix_solve", lambda tf, x, y: [tf.matrix_solve(x, y), tf.matrix_solve(x, y, adjoint=True)], M, numbers(2, 3, 2))
+case(
+    "matrix_solve_ls",
+    lambda tf, x, y: tf.matrix_solve_ls(x, y),
+    numbers(5, 3) + np.eye(5, 3, dtype=np.float32),
+    numbers(5, 2),
+    known=True,
+    names=False,
+)
+case("cholesky", lambda tf, x: tf.cholesky(x), (M @ M.transpose(0, 2, 1))[0], known=True)
+case("eigenvalues", lambda tf, x: tf.stop_gradient(tf.self_adjoint_eigvals(x)), M[0] + M[0].T, known=True, names=False)
+case(
+    "sparse_to_dense", lambda tf, x: tf.sparse_to_dense([[0, 1], [2, 0], [2, 3]], [3, 4], x, -1.0), X[0, :3], known=True
+)
+case("sparse_to_dense_vector", lambda tf: [tf.sparse_to_dense([1, 3], [5], 2.0), tf.sparse_to_dense(1, [3], 7)])
+case(
+    "sparse_matmul",
+    lambda tf, x, y: tf.sparse_tensor_dense_matmul(tf.SparseTensor([[0, 1], [2, 0], [2, 3]], x, [3, 4]), y),
+    X[0, :3],
+    numbers(4, 2),
+    known=True,
+    names=False,
+)

@@ -10,7 +10,7 @@ from ...ops import indexing
 from ...ops import shape as shaping
 from . import _dtypes as dtypes
 from ._arguments import plain, sizes_argument, sizes_in
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import Kind, constant_value
 from ._placeholders import placeholder
 from ._shapes import TensorShape, sizes_of
@@ -125,7 +125,8 @@ def sparse_to_dense(
     `sparse_indices` is one place, a vector of places, or (N, ndim); `sparse_values` one element, or N of them.
     """
     given, sizes = sizes_argument(output_shape)
-    values, default = operands(sparse_values, default_value)
+    values = convert(sparse_values)
+    default = convert(default_value, values.dtype)
 
     def fill(indices: Any, values: Any, default: Any, *given: Any) -> Any:
         shape = sizes_in(given, sizes)
