@@ -11,7 +11,7 @@ import pytest
 import tapegrad.compat.v1 as tf
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "golden"))
-from structure_cases import IMAGES, LENGTHS, ROWS, X, numbers  # noqa: E402
+from structure_cases import IMAGES, LENGTHS, ROWS, X, numbers
 
 layers, seq2seq, legacy = tf.contrib.layers, tf.contrib.seq2seq, tf.contrib.legacy_seq2seq
 
@@ -224,7 +224,7 @@ def test_embedding_rnn_seq2seq(feed):
     table = v[inner + "embedding"]
     wrapper = inner + "rnn_decoder/output_projection_wrapper/"
     cell_w, cell_b, w, b = (v[wrapper + n] for n in ("basic_rnn_cell/kernel", "basic_rnn_cell/bias", "kernel", "bias"))
-    for is_fed in ([False, True] if feed == "placeholder" else [feed]):
+    for is_fed in [False, True] if feed == "placeholder" else [feed]:
         h = np.zeros((2, 3), np.float32)
         for ids in before:
             h = basic_cell(encoder[0][ids], h, *encoder[1:])

@@ -132,7 +132,7 @@ def cells_by_hand(tf):
     x = tf.placeholder(tf.float32, [None, 3])
     cell = tf.nn.rnn_cell.GRUCell(4)
     state = cell.zero_state(4, tf.float32)
-    first, state = cell(x, state)
+    _, state = cell(x, state)
     second, state = cell(x, state)
     other, _ = tf.nn.rnn_cell.GRUCell(2)(x, tf.zeros([4, 2]))
     return {"second": second, "other": other}, {x: X[:, 0]}
@@ -278,7 +278,7 @@ def loop_by_values(tf):
 @case
 def growing_loop(tf):
     x = tf.placeholder(tf.float32, [1, 2])
-    i, y = tf.while_loop(
+    _, y = tf.while_loop(
         lambda i, y: i < 3,
         lambda i, y: [i + 1, tf.concat([y, y], 0)],
         [tf.constant(0), x],
@@ -293,7 +293,7 @@ def loop_of_arrays(tf):
     x = tf.placeholder(tf.float32, [4, 6])
     rows = tf.TensorArray(tf.float32, 4, clear_after_read=False).unstack(x)
     out = tf.TensorArray(tf.float32, size=4)
-    i, total, out = tf.while_loop(
+    _, total, out = tf.while_loop(
         lambda i, total, out: i < 4,
         lambda i, total, out: (i + 1, total + rows.read(i), out.write(3 - i, rows.read(i) * total)),
         [0, tf.zeros([6]), out],

@@ -53,7 +53,8 @@ def cond(
         raise TypeError("pred must not be a Python bool")
     with get_default_graph().name_scope(name or "cond"):
         chosen = convert(pred)
-        bodies, packs = zip(_branch(yes, strict), _branch(no, strict), strict=True)
+        branches = [_branch(yes, strict), _branch(no, strict)]
+        bodies = [body for body, _ in branches]
         kinds = [[kind_of(x) for x in body.results] for body in bodies]
         if len(kinds[0]) != len(kinds[1]):
             raise ValueError(
@@ -74,7 +75,7 @@ def cond(
             return functions[0 if np.asarray(plain(pred)).item() else 1]()
 
         outputs = enclosing("If", choose, bodies, [chosen], lambda: merged, len(merged), "Merge")
-    return packs[0](outputs)
+    return branches[0][1](outputs)
 
 
 def _branch(function: Callable[[], Any], strict: bool) -> tuple[Body, Callable[[list[Tensor]], Any]]:

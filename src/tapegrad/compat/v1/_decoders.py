@@ -230,6 +230,7 @@ def _unless(ended: Tensor, new: Any, old: Any) -> Tensor:
     """`new` where a sequence goes on, otherwise `old`, or zeros."""
 
     def choose(ended: Any, new: Any, *old: Any) -> Any:
-        return where(reshape(ended, (-1, *[1] * (new.ndim - 1))), *(old or (np.zeros((), new.dtype),)), new)
+        kept = old[0] if old else np.zeros((), new.dtype)
+        return where(reshape(ended, (-1, *[1] * (new.ndim - 1))), kept, new)
 
     return node("Select", choose, [ended, new, *([] if old is None else [old])])  # type: ignore[no-any-return]

@@ -241,4 +241,4 @@ class identity_initializer(Initializer):
     def _values(self, shape: list[int], dtype: dtypes.DType) -> Tensor:
         if len(shape) != 2:
             raise ValueError(f"Identity matrix initializer can only be used for 2D matrices, got shape {tuple(shape)}")
-        return constant(self.gain * np.eye(*shape), dtype)
+        return constant(self.gain * np.eye(shape[0], shape[1]), dtype)

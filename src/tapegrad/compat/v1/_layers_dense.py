@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def functional(kind: type[Layer], what: str) -> Callable[..., Any]:
+def functional(kind: Any, what: str) -> Callable[..., Any]:
     """The function that makes a layer and calls it: `function(inputs, ..., name=None, reuse=None)`."""
 
     def call(inputs: Any, *arguments: Any, name: str | None = None, reuse: Any = None, **keywords: Any) -> Any:

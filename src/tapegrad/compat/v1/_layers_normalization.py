@@ -127,14 +127,12 @@ class BatchNormalization(Layer):
             mean = others[-2 - len(learned)]
             return x, Kind(np.shape(mean), x.dtype), Kind(np.shape(mean), x.dtype)
 
-        if isinstance(training, Tensor):
-            given, function = [inputs, training, *averages, *learned], train
-        else:
-            given = [inputs, *averages, *learned]
+        on = [training] if isinstance(training, Tensor) else []
 
-            def function(x: Any, *others: Any) -> tuple[Any, Any, Any]:
-                return train(x, True, *others)
+        def function(x: Any, *others: Any) -> tuple[Any, Any, Any]:
+            return train(x, *others) if on else train(x, True, *others)
 
+        given = [inputs, *on, *averages, *learned]
         outputs, mean, variance = node("FusedBatchNormV3", function, given, outputs=3, sample=sample)
         for average, value in zip(averages, (mean, variance), strict=True):
             self.add_update(self._moved(average, value))

@@ -25,14 +25,19 @@ LSTMStateTuple = collections.namedtuple("LSTMStateTuple", ("c", "h"))
 LSTMStateTuple.__doc__ = "The state of an LSTM: the cell `c`, and the output `h`."
 
 
-def joined(*tensors: Any) -> Tensor:
+def joined(*tensors: Any) -> Any:
     """Tensors side by side, along the last of two dimensions."""
     return node("ConcatV2", lambda *values: concat(values, axis=1), tensors, "concat")  # type: ignore[no-any-return]
 
 
-def parts(tensor: Tensor, count: int) -> list[Tensor]:
+def parts(tensor: Tensor, count: int) -> list[Any]:
     """Tensors that were side by side."""
     return node("Split", lambda value: tuple(split(value, count, axis=1)), [tensor], "split", outputs=count)  # type: ignore[no-any-return]
+
+
+def gate(x: Any) -> Any:
+    """How far a gate is open, between 0 and 1."""
+    return sigmoid(x)
 
 
 def add_bias(tensor: Tensor, bias: Any) -> Tensor:
@@ -64,7 +69,7 @@ def _zeros(batch_size: Any, shape: list[int | None], dtype: dtypes.DType) -> Ten
 class RNNCell(Layer):
     """One step of a recurrent network. A subclass has `state_size`, `output_size` and `call(inputs, state)`."""
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:  # type: ignore[override]
         with variable_scope(get_variable_scope(), auxiliary_name_scope=False):
             return super().__call__(inputs, state, scope=scope, **keywords)
 
@@ -95,7 +100,7 @@ class LayerRNNCell(RNNCell):
     def __init__(self, trainable: bool = True, name: str | None = None, dtype: Any = None, **others: Any) -> None:
         super().__init__(trainable, name, dtype, **others)
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:  # type: ignore[override]
         return Layer.__call__(self, inputs, state, scope=scope, **keywords)
 
 
@@ -189,10 +194,10 @@ class GRUCell(LayerRNNCell):
     def call(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step."""
         kernel, bias = self._gates
-        reset, update = parts(sigmoid(add_bias(matmul(joined(inputs, state), kernel), bias)), 2)
+        reset, update = parts(gate(add_bias(matmul(joined(inputs, state), kernel), bias)), 2)
         kernel, bias = self._candidate
         candidate = self._activation(add_bias(matmul(joined(inputs, multiply(reset, state)), kernel), bias))
-        new = update * state + (1 - update) * candidate  # type: ignore[operator]
+        new = update * state + (1 - update) * candidate
         return new, new
 
 
@@ -237,8 +242,8 @@ class BasicLSTMCell(LayerRNNCell):
         """One step."""
         c, h = state if self._state_is_tuple else parts(state, 2)
         i, j, f, o = parts(add_bias(matmul(joined(inputs, h), self._kernel), self._bias), 4)
-        c = c * sigmoid(f + self._forget_bias) + sigmoid(i) * self._activation(j)
-        h = self._activation(c) * sigmoid(o)
+        c = c * gate(f + self._forget_bias) + gate(i) * self._activation(j)
+        h = self._activation(c) * gate(o)
         return h, LSTMStateTuple(c, h) if self._state_is_tuple else joined(c, h)
 
 
@@ -299,7 +304,9 @@ class LSTMCell(LayerRNNCell):
         self._kernel = self.add_variable("kernel", [depth, 4 * units], initializer=start)
         self._bias = self.add_variable("bias", [4 * units], initializer=zeros_initializer())
         if self._use_peepholes:
-            self._peepholes = [self.add_variable(f"w_{gate}_diag", [units], initializer=start) for gate in "fio"]
+            self._peepholes: list[Any] = [
+                self.add_variable(f"w_{gate}_diag", [units], initializer=start) for gate in "fio"
+            ]
         if self._num_proj:
             self._projection = self.add_variable("projection/kernel", [units, self._num_proj], initializer=start)
 
@@ -309,17 +316,17 @@ class LSTMCell(LayerRNNCell):
 
         c, h = state if self._state_is_tuple else _parted(state, self._num_units)
         i, j, f, o = parts(add_bias(matmul(joined(inputs, h), self._kernel), self._bias), 4)
-        f = f + self._forget_bias  # type: ignore[operator]
+        f = f + self._forget_bias
         if self._use_peepholes:
             of_f, of_i, of_o = self._peepholes
-            new = sigmoid(f + of_f * c) * c + sigmoid(i + of_i * c) * self._activation(j)
+            new = gate(f + of_f * c) * c + gate(i + of_i * c) * self._activation(j)
         else:
-            new = sigmoid(f) * c + sigmoid(i) * self._activation(j)
+            new = gate(f) * c + gate(i) * self._activation(j)
         if self._cell_clip is not None:
             new = clip_by_value(new, -self._cell_clip, self._cell_clip)
         if self._use_peepholes:
             o = o + of_o * new
-        h = sigmoid(o) * self._activation(new)
+        h = gate(o) * self._activation(new)
         if self._num_proj:
             h = matmul(h, self._projection)
             if self._proj_clip is not None:

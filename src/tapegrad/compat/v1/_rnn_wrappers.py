@@ -136,7 +136,7 @@ class DropoutWrapper(_Wrapper):
         keep = convert(self._keep[what], x.dtype)
         return node("VariationalDropout", lambda x, u, keep: x / keep * np.floor(u + keep), [x, noise, keep])
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:  # type: ignore[override]
         output, new = self._cell(self._dropped(inputs, "input"), state, **_scoped(scope))
         return self._dropped(output, "output"), self._dropped(new, "state")
 
@@ -152,7 +152,7 @@ class ResidualWrapper(_Wrapper):
         super().__init__(cell)
         self._residual = residual_fn
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:  # type: ignore[override]
         output, new = self._cell(inputs, state, **_scoped(scope))
         if self._residual is not None:
             return self._residual(inputs, output), new
@@ -166,7 +166,7 @@ class DeviceWrapper(_Wrapper):
     def __init__(self, cell: Any, device: Any) -> None:
         super().__init__(cell)
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:  # type: ignore[override]
         return self._cell(inputs, state, **_scoped(scope))
 
 

@@ -215,7 +215,7 @@ def _get_single(
     if _is_value(initializer):
         if shape is not None:
             raise ValueError("If initializer is a constant, do not specify shape.")
-        start = convert(initializer, dtype)
+        start: Any = convert(initializer, dtype)
     else:
         kind = dtypes.as_dtype(dtype or dtypes.float32)
         start = _starting(initializer, name, shape, kind)
@@ -335,7 +335,7 @@ def variable_scope(
         "dtype": dtype, "constraint": constraint,
     }  # fmt: skip
     again = name_or_scope if isinstance(name_or_scope, VariableScope) else None
-    last = again.name.rpartition("/")[2] if again is not None else name_or_scope or default_name
+    last: Any = again.name.rpartition("/")[2] if again is not None else name_or_scope or default_name
     names = graph.name_scope(last) if auxiliary_name_scope and last else contextlib.nullcontext(graph.scope)
     before, opened = store.scope, None
     with names as name_scope:
@@ -344,7 +344,7 @@ def variable_scope(
             store.opened[scope.name] = store.opened.get(scope.name, 0) + 1
             opened = dict(store.opened)
         else:
-            own = name_or_scope if name_or_scope is not None else store.unused(str(default_name))
+            own: Any = name_or_scope if name_or_scope is not None else store.unused(str(default_name))
             whole = f"{before.name}/{own}" if before.name else own
             scope = VariableScope(whole, before, original_name_scope=name_scope, **told)
             store.opened[whole] = store.opened.get(whole, 0) + 1

@@ -117,7 +117,7 @@ def fully_connected(
     scope: Any = None,
 ) -> Any:
     """`activation_fn(inputs W + b)`: `(..., inputs) -> (..., num_outputs)`; a normalizer takes the place of b."""
-    if not isinstance(num_outputs, int) and not hasattr(num_outputs, "__index__"):
+    if not hasattr(num_outputs, "__index__"):
         raise ValueError(f"num_outputs type should be one of int, got {num_outputs!r}.")
     make = functools.partial(
         Dense, num_outputs, kernel_initializer=weights_initializer or xavier_initializer(),
