@@ -1,19 +1,20 @@
-"""Training steps eagerly, as a program, and as a program with fused steps, beside PyTorch and JAX.
+"""tapegrad's own three ways to run a training step: eagerly, as a program, and as a program with fused steps.
 
-The three networks are those of `training.py`, the recurrent one unrolled by hand. Every library starts from the same
-weights, has two threads, and is timed in turns in one process; JAX compiles its step, PyTorch runs eagerly. Prints
-Markdown, and saves a plot where matplotlib is installed.
+Also what an entry of a program costs beyond its NumPy call, what the first call costs, and a chain of elementwise ops
+on 16 million numbers beside copies of its inputs and outputs. The networks are those of `training.py`, the recurrent
+one unrolled by hand. Everything is timed in turns. Prints Markdown, and saves a plot where matplotlib is installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measure import in_turns, machine, row
-from training import BITS, IMAGES, RATES, SETTLE, SUMS, WEIGHTS, X, Y, their_steps
+from training import BITS, IMAGES, RATES, SETTLE, SUMS, WEIGHTS, X, Y
 
 import tapegrad as tg
 from tapegrad import nn, optim
@@ -62,65 +63,6 @@ def our_step(name: str, how: str) -> Callable[[], float]:
     return lambda: float(run(*ARGUMENTS[name]).item())
 
 
-def jax_steps() -> dict[str, Callable[[], float]]:
-    import jax
-    import jax.numpy as jnp
-
-    def entropy(logits: Any, y: Any) -> Any:
-        return -(y * jax.nn.log_softmax(logits)).sum(-1).mean()
-
-    def mlp(p: Any, x: Any, y: Any) -> Any:
-        return entropy(jax.nn.relu(x @ p[0] + p[1]) @ p[2] + p[3], y)
-
-    def cnn(p: Any, x: Any, y: Any) -> Any:
-        def conv(x: Any, k: Any) -> Any:
-            return jax.lax.conv_general_dilated(x, k, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-
-        def pool(x: Any) -> Any:
-            return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-
-        h = pool(jax.nn.relu(conv(pool(jax.nn.relu(conv(x, p[0]))), p[1])))
-        return entropy(jax.nn.relu(h.reshape(64, -1) @ p[2]) @ p[3], y)
-
-    def rnn(p: Any, x: Any, y: Any) -> Any:
-        w, b, o, c = p
-        state, outputs = jnp.zeros((100, 8)), []
-        for t in range(8):
-            state = jnp.tanh(jnp.concatenate([x[:, t], state], 1) @ w + b)
-            outputs.append(jax.nn.sigmoid(state @ o + c))
-        return ((jnp.concatenate(outputs, 1) - y) ** 2).mean()
-
-    def step_of(name: str, loss: Callable[..., Any]) -> Callable[[], float]:
-        rate, momentum = RATES[name]
-
-        @jax.jit
-        def step(parameters: Any, velocities: Any, x: Any, y: Any) -> Any:
-            value, gradients = jax.value_and_grad(loss)(parameters, x, y)
-            velocities = [momentum * v + g for v, g in zip(velocities, gradients, strict=True)]
-            return [p - rate * v for p, v in zip(parameters, velocities, strict=True)], velocities, value
-
-        state = [[jnp.array(w) for w in WEIGHTS[name]], [jnp.zeros_like(w) for w in WEIGHTS[name]]]
-        x, y = map(jnp.array, ARGUMENTS[name])
-
-        def run() -> float:
-            *state[:], value = step(*state, x, y)
-            return float(value)
-
-        return run
-
-    return {name: step_of(name, loss) for name, loss in (("MLP", mlp), ("CNN", cnn), ("RNN", rnn))}
-
-
-def peers() -> dict[str, dict[str, Callable[[], float]]]:
-    found: dict[str, dict[str, Callable[[], float]]] = {}
-    for name, steps in (("PyTorch eager", their_steps), ("JAX jit", jax_steps)):
-        try:
-            found[name] = steps()
-        except ImportError:
-            print(f"- {name.split()[0]} is not installed, so not measured")
-    return found
-
-
 def plot(path: str, table: dict[str, dict[str, float]]) -> None:
     from matplotlib.figure import Figure
 
@@ -142,39 +84,96 @@ def plot(path: str, table: dict[str, dict[str, float]]) -> None:
     print(f"\nPlot: {path}")
 
 
+def modes(rounds: int, path: str) -> None:
+    names = ["eager", "program", "fused"]
+    row("step", *(f"{name}, ms" for name in names), "fused / eager", "first call of the fused program, ms")
+    row("---", *["---:"] * 5)
+    table: dict[str, dict[str, float]] = {}
+    for network in LOSSES:
+        tasks = {f"tapegrad {how}": our_step(network, how) for how in names}
+        start = time.perf_counter()
+        tasks["tapegrad fused"]()
+        first = (time.perf_counter() - start) * 1e3
+        times = in_turns(tasks, rounds, SETTLE)
+        table[network] = {name: statistics.median(times[name]) * 1e3 for name in tasks}
+        pairs = zip(times["tapegrad fused"], times["tapegrad eager"], strict=True)
+        ratio = statistics.median(a / b for a, b in pairs)
+        row(network, *(f"{value:.3f}" for value in table[network].values()), f"{ratio:.2f}", f"{first:.0f}")
+    try:
+        plot(path, table)
+    except ImportError:
+        print("\nmatplotlib is not installed, so no plot")
+
+
+def entry(rounds: int) -> None:
+    """What an entry of a program without fusion costs, beyond NumPy's call of the same."""
+    count = 100
+    x, y = np.ones(3, np.float32), np.full(3, 1.5, np.float32)
+
+    def chain(x: Any, y: Any) -> Any:
+        for _ in range(count):
+            x = x * y
+        return x
+
+    def calls() -> Any:
+        out = x
+        for _ in range(count):
+            out = np.multiply(out, y)
+        return out
+
+    run = tg.compile(chain, fuse=False)
+    times = in_turns({"program": lambda: run(x, y), "NumPy": calls}, rounds)
+    program, numpy = (statistics.median(times[name]) / count * 1e6 for name in ("program", "NumPy"))
+    print(f"\nAn entry of a program costs {program:.2f} us, NumPy's call alone {numpy:.2f}.")
+
+
+def large(rounds: int) -> None:
+    """Ten elementwise ops on 16 million numbers, forward and backward, beside copies."""
+    x = np.random.default_rng(0).standard_normal(1 << 24).astype(np.float32)
+
+    def chain(x: Any) -> Any:
+        t = x * 1.1 + 0.1
+        t = tg.tanh(t) * t
+        t = tg.exp(-t) + t
+        return tg.tanh(t - 0.5) * 2.0
+
+    parameter, cotangent = tg.tensor(x, requires_grad=True), np.ones_like(x)
+
+    def step(g: Any) -> Any:
+        parameter.grad = None
+        out = chain(parameter)
+        out.backward(g)
+        return out, parameter.grad
+
+    run = tg.compile(step)
+    for _ in range(3):
+        run(cotangent)
+    out = [np.empty_like(x), np.empty_like(x)]
+
+    def copies() -> None:
+        np.copyto(out[0], x)
+        np.copyto(out[1], cotangent)
+
+    times = in_turns({"chain": lambda: run(cotangent), "copies": copies}, rounds)
+    chained, copied = (statistics.median(times[name]) * 1e3 for name in ("chain", "copies"))
+    print(f"\nTen ops on 16 million numbers, forward and backward: {chained:.0f} ms; copying what goes in and comes "
+          f"out: {copied:.0f} ms; ratio {chained / copied:.1f}.")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Training steps eagerly and as programs.")
     parser.add_argument("--rounds", type=int, default=15, help="how often everything is timed (default: 15)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of every library (default: 2)")
+    parser.add_argument("--threads", type=int, default=2, help="threads (default: 2)")
     parser.add_argument("--plot", default="static-vs-eager.png", help="where to save the plot")
     options = parser.parse_args()
     tg.set_num_threads(options.threads)
     print("# Training steps, eagerly and as programs\n")
     print(f"- {machine()}")
     print(f"- tapegrad {tg.__version__}, numpy {np.__version__}")
-    others = peers()
-    if "PyTorch eager" in others:
-        import torch
-
-        torch.set_num_threads(options.threads)
-    print(f"- medians of {options.rounds} rounds in turns, ms a step; below, the ratio to the best of the peers\n")
-    names = ["tapegrad eager", "tapegrad program", "tapegrad fused", *others]
-    row("step", *names, "fused / best peer")
-    row("---", *["---:"] * (len(names) + 1))
-    table: dict[str, dict[str, float]] = {}
-    for network in LOSSES:
-        tasks = {f"tapegrad {label}": our_step(network, how) for label, how in
-                 (("eager", "eager"), ("program", "program"), ("fused", "fused"))}  # fmt: skip
-        tasks |= {name: steps[network] for name, steps in others.items()}
-        times = in_turns(tasks, options.rounds, SETTLE)
-        table[network] = {name: statistics.median(times[name]) * 1e3 for name in names}
-        best = min(others, key=lambda name: table[network][name], default="tapegrad eager")
-        ratio = statistics.median(a / b for a, b in zip(times["tapegrad fused"], times[best], strict=True))
-        row(network, *(f"{table[network][name]:.3f}" for name in names), f"{ratio:.2f}")
-    try:
-        plot(options.plot, table)
-    except ImportError:
-        print("\nmatplotlib is not installed, so no plot")
+    print(f"- medians of {options.rounds} rounds in turns\n")
+    modes(options.rounds, options.plot)
+    entry(options.rounds)
+    large(max(3, options.rounds // 3))
 
 
 if __name__ == "__main__":

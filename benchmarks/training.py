@@ -92,7 +92,7 @@ def our_steps() -> dict[str, Callable[[], float]]:
     return {name: step_of(name) for name in losses}
 
 
-def their_steps() -> dict[str, Callable[[], float]]:
+def their_steps(compiled: bool = False) -> dict[str, Callable[[], float]]:
     import torch
     from torch.nn import functional as F
 
@@ -133,10 +133,11 @@ def their_steps() -> dict[str, Callable[[], float]]:
         parameters = [torch.tensor(w, requires_grad=True) for w in weights]
         rate, momentum = RATES[name]
         optimizer = torch.optim.SGD(parameters, lr=rate, momentum=momentum)
+        forward = torch.compile(losses[name]) if compiled else losses[name]
 
         def step() -> float:
             optimizer.zero_grad()
-            loss = losses[name](*parameters)
+            loss = forward(*parameters)
             loss.backward()
             optimizer.step()
             return float(loss.detach())
