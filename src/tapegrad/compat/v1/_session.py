@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["InteractiveSession", "Session"]
 
 _MOST = 64  # plans kept; the one that was not used for longest goes
+_MOST_SIZES = 8  # programs for different sizes that are fed as numbers
 _TIMES = 3  # runs of a plan, the last of which is compiled: a script that fetches something once or twice need not wait
 
 
@@ -155,7 +156,7 @@ class BaseSession:
     def _packed(self, fetches: Any, values: dict[Any, Any]) -> Any:
         """The values in the place of what was fetched."""
         if isinstance(fetches, tuple) and hasattr(fetches, "_fields"):
-            return type(fetches)._make([self._packed(item, values) for item in fetches])
+            return type(fetches)._make([self._packed(item, values) for item in fetches])  # type: ignore[attr-defined]
         if isinstance(fetches, list | tuple):
             return type(fetches)([self._packed(item, values) for item in fetches])
         if isinstance(fetches, dict):
@@ -318,6 +319,7 @@ class _Parts:
         self._middle = middle
         self._compiled: Any = None
         self._refused = False
+        self._sizes: set[Any] | None = None  # the whole numbers that were fed, where each has a program of its own
 
     @classmethod
     def of(cls, plan: Plan, feeds: Sequence[Tensor], variables: Sequence[Variable]) -> _Parts | None:
@@ -354,20 +356,15 @@ class _Parts:
         with recording(False):
             for op in self._first:
                 run.one(op)
-        if not self._refused:
-            kept = [(v, session._values.get(v)) for v in self._variables]
-            arrays = [value._array if isinstance(value, Value) else value for _, value in kept]
-            state = random.get_state()
-            try:
-                self._replayed(run, feeds)
-            except (TraceError, errors.OpError):
-                # What cannot be compiled runs op by op, from the state before; what is wrong is told by that, too. What
-                # Python did first, such as taking a batch, is not done again.
+        if not self._refused and not self._replayed(run, feeds):
+            # What cannot be compiled runs op by op; what is wrong is told by that, too. What Python did first, such as
+            # taking a batch, is not done again.
+            if self._sizes is None and any(map(_is_number, feeds.values())):
+                # A number that is fed may be a size, of a batch say, which a program must know.
+                self._sizes, self._compiled = set(), None
+                self._refused = not self._replayed(run, feeds)
+            else:
                 self._refused = True
-                for (_, value), array in zip(kept, arrays, strict=True):
-                    if isinstance(value, Value):
-                        value._array = array
-                random.set_state(state)
         if self._refused:
             with recording(bool(self._plan.targets)):
                 for op in self._middle:
@@ -377,16 +374,36 @@ class _Parts:
                 run.one(op)
         return {x: None if isinstance(x, Operation) else given(run.value(x)) for x in self._plan.fetched}
 
-    def _replayed(self, run: Run, feeds: dict[Tensor, Any]) -> None:
-        """Put the results of the compiled part among the values of a run."""
+    def _replayed(self, run: Run, feeds: dict[Tensor, Any]) -> bool:
+        """Put the results of the compiled part among the values of a run; False, and all as before, if it cannot be."""
+        arrays: list[Any] = list(feeds.values())
+        if self._sizes is not None:
+            arrays = [int(array) if _is_number(array) else array for array in arrays]
+            self._sizes.add(tuple(number for number in arrays if isinstance(number, int)))
+            if len(self._sizes) > _MOST_SIZES:
+                return False
+        kept = [(v, run.session._values.get(v)) for v in self._variables]
+        before = [value._array if isinstance(value, Value) else value for _, value in kept]
+        state = random.get_state()
+        try:
+            self._run_program(run, list(feeds), arrays)
+        except (TraceError, errors.OpError):
+            for (_, value), array in zip(kept, before, strict=True):
+                if isinstance(value, Value):
+                    value._array = array
+            random.set_state(state)
+            return False
+        return True
+
+    def _run_program(self, run: Run, fed: list[Tensor], arrays: list[Any]) -> None:
         if self._compiled is None:
             from ...static import compile
 
             session, plan, middle, wanted, of_first = run.session, self._plan, self._middle, self._wanted, self._given
-            fed = list(feeds)
 
             def step(arrays: Any, early: Any) -> Any:
                 values = dict(zip(fed, arrays, strict=True)) | dict(zip(of_first, early, strict=True))
+                values |= {x: np.asarray(v, x.dtype.dtype) for x, v in values.items() if isinstance(v, int)}
                 inside = Run(session, plan, values, fed)
                 with recording(bool(plan.targets)):
                     for op in middle:
@@ -395,7 +412,12 @@ class _Parts:
 
             self._compiled = compile(step)
         early = [_array(run.values[x]) for x in self._given]
-        run.values.update(zip(self._wanted, self._compiled(list(feeds.values()), early), strict=True))
+        run.values.update(zip(self._wanted, self._compiled(arrays, early), strict=True))
+
+
+def _is_number(array: Any) -> bool:
+    """Whether this is one whole number."""
+    return array.ndim == 0 and array.dtype.kind in "iu"
 
 
 def _array(value: Any) -> Any:
