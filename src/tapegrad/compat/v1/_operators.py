@@ -5,9 +5,9 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ...ops import elementwise, product
+from ..._tape import Tensor as Value
+from ...ops import elementwise, indexing, product
+from ._arguments import plain
 from ._graph import Tensor, convert, node, operands
 from ._variables import Variable
 
@@ -45,10 +45,17 @@ def _getitem(x: Any, key: Any, name: str | None = None) -> Tensor:
     plan = tuple([_planned(k, dynamic) for k in keys])
 
     def item(value: Any, *numbers: Any) -> Any:
-        given = iter([int(np.asarray(getattr(n, "_array", n))) for n in numbers])
-        return value[tuple([_filled(k, given) for k in plan])]
+        given = iter(numbers)
+        return indexing.getitem(value, tuple([_filled(k, given) for k in plan]))
 
-    return node("StridedSlice", item, [convert(x), *dynamic], name or "strided_slice")  # type: ignore[no-any-return]
+    def sample(value: Any, *numbers: Any) -> Any:
+        given = iter(numbers)
+        # A place that is known only in a run takes a dimension away, whichever it is.
+        return value[tuple([next(given) * 0 if k is _HOLE else _filled(k, given) for k in plan])]
+
+    return node(  # type: ignore[no-any-return]
+        "StridedSlice", item, [convert(x), *dynamic], name or "strided_slice", sample=sample if dynamic else None
+    )
 
 
 _HOLE = object()  # a number that is known only when a session runs
@@ -74,8 +81,12 @@ def _planned(key: Any, dynamic: list[Any]) -> Any:
 
 def _filled(key: Any, given: Any) -> Any:
     if isinstance(key, slice):
-        return slice(_filled(key.start, given), _filled(key.stop, given), _filled(key.step, given))
-    return next(given) if key is _HOLE else key
+        ends = (key.start, key.stop, key.step)
+        return slice(*[int(plain(next(given))) if end is _HOLE else end for end in ends])
+    if key is not _HOLE:
+        return key
+    place = next(given)
+    return place if isinstance(place, Value) else int(place)
 
 
 def _install() -> None:
