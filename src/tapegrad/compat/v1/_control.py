@@ -46,7 +46,7 @@ def cond(
     Both build their operations now, and only those of one run. They give tensors of the same dtypes, in lists or
     tuples of the same kind; a list of one tensor comes as the tensor, unless `strict`.
     """
-    yes, no = true_fn or fn1, false_fn or fn2
+    yes, no = fn1 if true_fn is None else true_fn, fn2 if false_fn is None else false_fn
     if not callable(yes) or not callable(no):
         raise TypeError(f"cond: true_fn and false_fn must be callable, got {yes!r} and {no!r}")
     if isinstance(pred, bool):

@@ -74,7 +74,7 @@ class Body:
         self.operations = sorted(needed, key=lambda op: op.serial)
         self.python = any(op.python for op in self.operations)
         # What is assigned inside is read anew each time; everything else has one value all along.
-        acts = any(op.in_run and not op.params.get("is_loop") for op in self.operations)
+        acts = any(op.in_run and "bodies" not in op.params for op in self.operations)
         self._bound = [not (acts and "variable" in tensor.op.params) for tensor in self.captured]
 
     def given(self, values: Sequence[Any]) -> dict[Tensor, Any]:
@@ -109,7 +109,7 @@ def enclosing(
     first = len(inputs)
     captured = [tensor for body in bodies for tensor in body.captured]
 
-    def run_it(run: Run, *values: Any, is_loop: bool, **params: Any) -> Any:
+    def run_it(run: Run, *values: Any, bodies: Sequence[Body], **params: Any) -> Any:
         given, place = [], first
         for body in bodies:
             end = place + len(body.captured)
@@ -121,7 +121,7 @@ def enclosing(
     with graph.control_dependencies([op for body in bodies for op in body.waits]):
         return node(  # type: ignore[no-any-return]
             kind, run_it, [*inputs, *captured], name, outputs=count, in_run=True,
-            python=any(body.python for body in bodies), sample=lambda *_, **__: kinds(), is_loop=True, **params,
+            python=any(body.python for body in bodies), sample=lambda *_, **__: kinds(), bodies=bodies, **params,
         )  # fmt: skip
 
 

@@ -36,9 +36,20 @@ class Plan:
         # An operation is built after what it needs, so this order is the one that Kahn's algorithm would find, and
         # effects happen in the order in which they were written down.
         self.operations = sorted(needed, key=lambda op: op.serial)
-        self.differentiating = [op for op in self.operations if op.type == "Gradients"]
+        self.differentiating = _differentiating(self.operations)
         #: the tensors that gradients are wanted of
         self.targets = {x for op in self.differentiating for x in op.params["xs"]}
+
+
+def _differentiating(operations: Iterable[Operation]) -> list[Operation]:
+    """The operations that compute gradients, those inside of loops and choices among them."""
+    found = []
+    for op in operations:
+        if op.type == "Gradients":
+            found.append(op)
+        for body in op.params.get("bodies", ()):
+            found += _differentiating(body.operations)
+    return found
 
 
 class Run:
@@ -90,7 +101,10 @@ class Run:
         """The results of operations inside a loop or a choice, run once on some values of its own tensors."""
         own = Run.__new__(Run)
         own.session, own.plan, own.fed = self.session, self.plan, self.fed | set(values)
-        own.values = _Inside(self.values, values)
+        targets = self.plan.targets
+        own.values = _Inside(
+            self.values, {tensor: recordable(value) if tensor in targets else value for tensor, value in values.items()}
+        )
         for op in operations:
             own.one(op)
         return [own.value(tensor) for tensor in results]
