@@ -1,5 +1,20 @@
-"""Models with a training loop of their own: `tf.estimator`."""
+"""Models with their training around them: `tf.estimator`."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from . import _input_functions as inputs
+from ._canned import (
+    DNNClassifier,
+    DNNLinearCombinedClassifier,
+    DNNLinearCombinedRegressor,
+    DNNRegressor,
+    LinearClassifier,
+    LinearRegressor,
+)
+from ._estimator import Estimator, EstimatorSpec, EvalSpec, ModeKeys, RunConfig, TrainSpec, train_and_evaluate
+
+__all__ = [
+    "DNNClassifier", "DNNLinearCombinedClassifier", "DNNLinearCombinedRegressor", "DNNRegressor", "Estimator",
+    "EstimatorSpec", "EvalSpec", "LinearClassifier", "LinearRegressor", "ModeKeys", "RunConfig", "TrainSpec", "inputs",
+    "train_and_evaluate",
+]  # fmt: skip
