@@ -22,3 +22,6 @@ SUM_COLUMNS, LARGEST_COLUMN = 22, 23  # (R, C) -> (R, 1)
 BUFFER, NUMBERS = 0, 1  # the first arrays of a run; after them its results, then its inputs
 
 DEEPEST = 512  # numbers that a product may sum over
+
+CHUNK = 1024  # numbers at a time, so that what a step makes is still in the first-level cache for the next one
+SPREAD = -(1 << 40)  # stands for how far the columns of an operand are apart that is one number, CHUNK times

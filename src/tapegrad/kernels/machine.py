@@ -29,6 +29,7 @@ from .instructions import (
     B_ROW,
     B_START,
     BUFFER,
+    CHUNK,
     CODE,
     COLUMNS,
     COPY,
@@ -53,6 +54,7 @@ from .instructions import (
     RELU,
     ROWS,
     SIGMOID,
+    SPREAD,
     SQRT,
     SQUARE,
     SUBTRACT,
@@ -69,7 +71,6 @@ from .tile import HEIGHTS, run_tile, width
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
-CHUNK = 1024  # numbers at a time, so that what a step makes is still in the first-level cache for the next one
 WIDE = width(4)
 SCRATCH = 2 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in
 
@@ -173,6 +174,12 @@ def _base(bases, slot, buffer, skipped):
     return _address(buffer) if slot == BUFFER else bases[slot] + 4 * skipped
 
 
+@inlined
+def _is_run(row, column, columns):
+    """Whether an operand's rows continue one another, or all its numbers are one."""
+    return column == SPREAD or (row == columns * column and (column == 1 or column == 0))
+
+
 @called
 def _of_two(code, out, a, b, count):
     """A run of numbers, each made of one of `a` and one of `b`."""
@@ -250,6 +257,8 @@ def _of_one(code, out, a, count):
 @inlined
 def _operand(start, row, column, r, c, count, buffer):
     """Where `count` numbers of row `r` from column `c` on stand side by side: here, or in `buffer`."""
+    if column == SPREAD:
+        return start
     place = start + 4 * (r * row + c * column)
     if column != 1:
         for i in range(count):
@@ -357,9 +366,8 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
                 two = kind < NEGATIVE
                 if (
                     out_row == columns
-                    and (a_row == columns * a_column)
-                    and (a_column == 1 or a_column == 0)
-                    and (not two or (b_row == columns * b_column and (b_column == 1 or b_column == 0)))
+                    and _is_run(a_row, a_column, columns)
+                    and (not two or _is_run(b_row, b_column, columns))
                 ):  # one run of numbers, or one number, everywhere
                     rows, columns = 1, rows * columns
                 for r in range(rows):

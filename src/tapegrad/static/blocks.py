@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.instructions import BUFFER, FIELDS, NUMBERS, SQUARE
+from ..kernels.instructions import BUFFER, FIELDS, NUMBERS, SPREAD, SQUARE
 from .machine import COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
 from .program import Entry, Program, Variable
 from .runs import F4, Numbers, Unsuitable, execute, gathered
@@ -20,7 +20,7 @@ from .runs import F4, Numbers, Unsuitable, execute, gathered
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BLOCK = 4096  # numbers
+_BLOCK = 1024  # numbers
 _ALONE = 1 << 18  # numbers from which even one step is worth while, for its threads
 _PARALLEL = 1 << 16
 _WIDEST = 1 << 14  # numbers of a row, where rows or columns are broadcast: a block has whole rows
@@ -129,7 +129,7 @@ class Blocks:
     def _operand(self, argument: Any) -> tuple[int, int, int, int]:
         """The array of an operand, where it begins, and how far its rows and columns are apart."""
         if type(argument) is not Variable:
-            return NUMBERS, self._python.place(argument), 0, 0
+            return NUMBERS, self._python.place(argument), 0, SPREAD
         if argument in self._pieces:
             return BUFFER, self._pieces[argument] * self._block * self._columns, self._columns, 1
         slot = self._slots[argument]

@@ -35,6 +35,7 @@ from ..kernels.instructions import (
     NUMBERS,
     RELU,
     SIGMOID,
+    SPREAD,
     SQRT,
     SQUARE,
     SUBTRACT,
@@ -306,7 +307,8 @@ class Steps:
             starts = [sum(i * s for i, s in zip(index, each, strict=False)) for each in strides]
             fields: list[Any] = []
             for place, start, each in zip(operands, starts[1:], strides[1:], strict=True):
-                fields += [Place(place.slot, place.start + start, None), each[-2], each[-1]]
+                steps = [0, SPREAD] if place.slot == NUMBERS else each[-2:]
+                fields += [Place(place.slot, place.start + start, None), *steps]
             to = Place(out.slot, out.start + starts[0], None)
             self._write(code, (rows, columns, 0), to, strides[0][-2], *fields)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.instructions import FIELDS
+from ..kernels.instructions import CHUNK, FIELDS
 from .program import Entry, Kind, Program, Variable
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class _Runs:
 
 
 class Numbers:
-    """The numbers of Python among the operands of a run."""
+    """The numbers of Python among the operands of a run, each CHUNK times, so that no step has to spread them."""
 
     def __init__(self) -> None:
         self._places: dict[tuple[float, float], int] = {}
@@ -101,11 +101,11 @@ class Numbers:
     def place(self, number: float) -> int:
         """Where a number is; -0.0 is another one than 0.0, although it is equal."""
         value = float(number)
-        return self._places.setdefault((value, math.copysign(1, value)), len(self._places))
+        return self._places.setdefault((value, math.copysign(1, value)), len(self._places)) * CHUNK
 
     def array(self) -> Any:
         """All of them."""
-        return np.array([value for value, _ in self._places] or [0.0], F4)
+        return np.repeat(np.array([value for value, _ in self._places] or [0.0], F4), CHUNK)
 
 
 def prepare() -> None:
