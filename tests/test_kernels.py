@@ -135,7 +135,7 @@ def test_kernels_stay_inside_their_arrays_wherever_windows_lie(case):
 
 
 def test_vectors_are_as_long_as_the_processor_has_them():
-    features = jit._features()
+    features = jit.cpu_features()
     expected = 16 if features.get("avx512f") else 8 if features.get("avx2") else 4
     assert int(os.environ.get("TAPEGRAD_LANES", expected)) == jit.LANES
     for itemsize in (4, 8):
@@ -173,7 +173,7 @@ def test_a_system_whose_processor_is_unknown_gets_the_shortest(monkeypatch):
 
 @pytest.mark.parametrize(("lanes", "registers"), [("4", "16"), ("8", "16"), ("16", "32")])
 def test_the_environment_sets_the_lanes(lanes, registers):
-    if jit._features().get("neon"):
+    if jit.cpu_features().get("neon"):
         registers = "32"
     code = "from tapegrad.kernels import jit, tile; print(jit.LANES, jit.REGISTERS, tile.width(4), tile.width(8))"
     done = run_python(code, TAPEGRAD_LANES=lanes)
@@ -233,7 +233,7 @@ def test_all_that_kernels_are_made_of_is_known_to_the_cache():
             for node in ast.walk(ast.parse(text)):
                 if isinstance(node, ast.ImportFrom) and node.level == 1:
                     used |= {node.module} if node.module else {alias.name for alias in node.names}
-    assert used - {"arrays", "threads", "windows"} == set(jit.SHARED)
+    assert used - {"arrays", "blas", "threads", "windows"} == set(jit.SHARED)
 
 
 def test_the_command_warms_up(capsys):
