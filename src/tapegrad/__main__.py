@@ -30,6 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     doctor = commands.add_parser("doctor", help="tell what this machine gives tapegrad to work with, and what to set")
     doctor.set_defaults(run=_doctor)
 
+    run_tf1 = commands.add_parser("run-tf1", help="run a script that was written for TensorFlow 1")
+    run_tf1.add_argument(
+        "--data",
+        metavar="digits|PATH",
+        help="what read_data_sets reads: the digits of tapegrad, or MNIST's files there",
+    )
+    run_tf1.add_argument("--show-tape", action="store_true", help="at the end, print the tape of the last gradients")
+    run_tf1.add_argument("--quiet-old-names", action="store_true", help="do not tell what old names are called today")
+    run_tf1.add_argument("script")
+    run_tf1.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
+    run_tf1.set_defaults(run=_run_tf1)
+
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(chosen))
@@ -69,6 +81,18 @@ def _doctor(chosen: argparse.Namespace) -> int:
     for line in report():
         print(line, flush=True)
     return 0
+
+
+def _run_tf1(chosen: argparse.Namespace) -> int:
+    from .compat.run_tf1 import run
+
+    return run(
+        chosen.script,
+        chosen.arguments,
+        data=chosen.data,
+        show_tape=chosen.show_tape,
+        quiet_old_names=chosen.quiet_old_names,
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import _operators, errors
+from . import _missing, _operators, errors
 from ._array import *
 from ._array import range_of as range
 from ._array import shape_of as shape
@@ -91,13 +91,16 @@ newaxis = None
 
 # Imported when first asked for, so that a script pays for what it uses.
 _PARTS = {
-    "app", "contrib", "data", "estimator", "examples", "feature_column", "gfile", "image", "initializers", "keras",
-    "layers", "linalg", "logging", "losses", "math", "metrics", "nn", "python", "python_io", "random", "strings",
-    "summary", "test", "train",
+    "app", "compat", "contrib", "data", "estimator", "examples", "feature_column", "flags", "gfile", "image",
+    "initializers", "keras", "layers", "linalg", "logging", "losses", "math", "metrics", "nn", "python", "python_io",
+    "random", "strings", "summary", "test", "train",
 }  # fmt: skip
+
+
+_not_there = _missing.not_covered(__name__)
 
 
 def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'tensorflow' has no attribute {name!r}")
+    return _not_there(name)

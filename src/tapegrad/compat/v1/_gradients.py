@@ -9,6 +9,7 @@ import numpy as np
 from ..._rows import Rows
 from ..._tape import UNWANTED, collect, cotangent, propagate
 from ..._tape import Tensor as Value
+from . import _last_tape
 from ._graph import Operation, Tensor, convert, get_default_graph, node
 from ._infer import Kind, kind_of
 
@@ -77,6 +78,7 @@ def _reached(results: Sequence[Tensor]) -> set[Tensor]:
 def _pull(run: Run, *values: Any, count: int, given: Sequence[bool], xs: Sequence[Tensor], stops: Any, **_: Any) -> Any:
     """The gradients, of what this run recorded between the values of `xs` and those of the results."""
     results, starts = values[:count], iter(values[count:])
+    _last_tape.note_results(results)
     cotangents = [next(starts) if has else None for has in given]
     others = [op for op in run.plan.differentiating if op.params["xs"] is not xs]
     create = bool(others) and any(_depends(op, xs) for op in others)

@@ -10,7 +10,7 @@ from ..._tape import Tensor as Value
 from ..._tape import recording
 from ...errors import TapegradError, TraceError
 from ...transforms import at_own_entry
-from . import errors
+from . import _last_tape, errors
 from ._graph import Operation, Tensor
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Run:
                 raise errors.InvalidArgumentError(op, op, f"{error}\n\t {where}") from error
             error.add_note(where)
             raise
+        if op.one:
+            _last_tape.note_line(op, out)
         values, targets = self.values, self.plan.targets
         for tensor, value in zip(op.outputs, (out,) if op.one else out, strict=False):
             if tensor not in self.fed:

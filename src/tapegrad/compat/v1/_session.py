@@ -20,6 +20,7 @@ from ...errors import TraceError
 from ...tensor import tensor as new_value
 from . import errors
 from ._graph import Graph, Operation, Tensor, array_of, enter_session, fits, get_default_graph, leave_session
+from ._growth import Growth
 from ._placeholders import refuse_unfed
 from ._run import Plan, Run
 from ._shapes import TensorShape
@@ -46,6 +47,7 @@ class BaseSession:
         self._plans: collections.OrderedDict[Any, _Planned] = collections.OrderedDict()
         self._closed = False
         self._watched: list[tuple[Tensor, Callable[[Any], Any]]] = []
+        self._growth = Growth(self.graph)
 
     # What operations ask of a session
 
@@ -92,6 +94,7 @@ class BaseSession:
         """The values of `fetches`, a tensor, an operation (None), a name or any nest of these, for what is fed."""
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
+        self._growth.look()
         found: dict[Any, None] = {}
         self._flatten(fetches, found)
         feeds = self._fed(feed_dict or {})
@@ -356,19 +359,13 @@ class _Parts:
         with recording(False):
             for op in self._first:
                 run.one(op)
-        if not self._refused and not self._replayed(run, feeds):
-            # What cannot be compiled runs op by op; what is wrong is told by that, too. What Python did first, such as
-            # taking a batch, is not done again.
-            if self._sizes is None and any(map(_is_number, feeds.values())):
-                # A number that is fed may be a size, of a batch say, which a program must know.
-                self._sizes, self._compiled = set(), None
-                self._refused = not self._replayed(run, feeds)
-            else:
-                self._refused = True
-        if self._refused:
+        if self._refused or not self._replayed(run, feeds):
+            # Op by op, which tells where it is that a value is wrong. What Python did first, such as taking a batch, is
+            # not done again.
             with recording(bool(self._plan.targets)):
                 for op in self._middle:
                     run.one(op)
+            self._refused = True  # nothing is wrong with the values: what these operations do cannot be compiled
         with recording(False):
             for op in self._last:
                 run.one(op)
@@ -387,11 +384,15 @@ class _Parts:
         state = random.get_state()
         try:
             self._run_program(run, list(feeds), arrays)
-        except (TraceError, errors.OpError):
+        except Exception as error:
             for (_, value), array in zip(kept, before, strict=True):
                 if isinstance(value, Value):
                     value._array = array
             random.set_state(state)
+            if isinstance(error, TraceError) and self._sizes is None and any(map(_is_number, arrays)):
+                # A number that is fed may be a size, of a batch say, which a program must know.
+                self._sizes, self._compiled = set(), None
+                return self._replayed(run, feeds)
             return False
         return True
 

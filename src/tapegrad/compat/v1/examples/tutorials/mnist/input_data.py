@@ -24,6 +24,9 @@ DEFAULT_SOURCE_URL = datasets.SOURCES[0] + "/"
 #: Whether the digits that come with tapegrad stand for MNIST, 28 x 28 pixels each: 1,500 to train with, 297 to test on.
 serve_digits = False
 
+#: A folder that has MNIST's files, to be read in the place of the one that a script names.
+serve_folder: Path | None = None
+
 
 class DataSet:
     """Images and labels, and batches of them.
@@ -135,7 +138,7 @@ def read_data_sets(
     if fake_data:
         none = DataSet([], [], fake_data=True, one_hot=one_hot, dtype=dtype, seed=seed)
         return Datasets(none, none, none)
-    arrays = _digits() if serve_digits else _files(Path(train_dir))
+    arrays = _digits() if serve_digits else _files(serve_folder or Path(train_dir))
     if serve_digits:
         validation_size = validation_size * len(arrays[0]) // 60_000
     train_images, train_labels, test_images, test_labels = arrays
