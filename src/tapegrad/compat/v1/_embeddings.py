@@ -97,6 +97,7 @@ def embedding_lookup_sparse(
             size = indexing.index_add(
                 np.zeros(count, found.dtype), owner, share if kind == "mean" else elementwise.square(share)
             )
+            size = elementwise.where(elementwise.equal(size, 0), 1, size)  # of a row without ids
             return total / shaping.expand_dims(size if kind == "mean" else elementwise.sqrt(size), -1)
 
         def sample(found: Any, *_: Any) -> Any:

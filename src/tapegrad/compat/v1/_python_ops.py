@@ -160,6 +160,20 @@ def _shown(value: Any, most: int) -> str:
     return "".join(rows) + rest
 
 
+def _laid_out(value: Any, most: int, depth: int = 1) -> str:
+    """A row a line, of long dimensions the first and the last `most` elements."""
+    if value.ndim == 0:
+        return f'"{_shown(value, 1)}"' if isinstance(value[()], bytes) else _shown(value, 1)
+    places = list(range(len(value)))
+    parts = [_laid_out(np.asarray(value[place]), most, depth + 1) for place in places[: most if most >= 0 else None]]
+    if 0 <= most < len(value):
+        parts += ["..."] * (len(value) > 2 * most)
+        parts += [
+            _laid_out(np.asarray(value[place]), most, depth + 1) for place in places[max(most, len(value) - most) :]
+        ]
+    return f"[{(' ' if value.ndim == 1 else chr(10) * (value.ndim - 1) + ' ' * depth).join(parts)}]"
+
+
 def print_tensors(*inputs: Any, **kwargs: Any) -> Operation:
     """An operation that prints tensors and strings to standard error, or to `output_stream`, as `print` does."""
     stream, end = kwargs.get("output_stream", sys.stderr), kwargs.get("end", "\n")
@@ -172,9 +186,7 @@ def print_tensors(*inputs: Any, **kwargs: Any) -> Operation:
         parts = []
         for x in inputs:
             if isinstance(x, Tensor) or hasattr(x, "_as_graph_element"):
-                value = plain(next(given))
-                text = _shown(value, most if most is not None else 3)
-                parts.append(f"[{text}]" if value.ndim else text)
+                parts.append(_laid_out(plain(next(given)), 3 if most is None else most))
             else:
                 parts.append(str(x))
         print(separator.join(parts), end=end, file=stream, flush=True)

@@ -70,7 +70,7 @@ class SparseTensor(SparseTensorValue):
         """The shape of the whole, as far as it is known."""
         known = constant_value(self.dense_shape)
         if known is not None:
-            return TensorShape(known)
+            return TensorShape(known.tolist())
         return TensorShape([None] * (self.indices.shape[1].value or 0) or None)
 
     def get_shape(self) -> TensorShape:
