@@ -71,7 +71,8 @@ def columns_and_data(drawn, count=200):
     return features, yes.astype(np.int64), {
         "number": number, "colour": colour, "buckets": buckets, "place": place,
         "wide": column.numeric_column("wide", shape=[3]), "indicator": column.indicator_column(colour),
-        "embedding": column.embedding_column(place, 2), "hashed": column.categorical_column_with_hash_bucket("kind", 20),
+        "embedding": column.embedding_column(place, 2),
+        "hashed": column.categorical_column_with_hash_bucket("kind", 20),
         "crossed": column.crossed_column([buckets, "kind"], 100),
     }  # fmt: skip
 

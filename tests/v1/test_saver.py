@@ -107,7 +107,7 @@ def test_a_relative_path_moves_with_its_folder(tmp_path, monkeypatch):
 def test_refusals(tmp_path):
     with pytest.raises(ValueError, match="No variables to save"):
         tf.train.Saver()
-    w, _ = two()
+    two()
     saver = tf.train.Saver()
     with started() as session:
         with pytest.raises(ValueError, match="doesn't exist, can't save"):

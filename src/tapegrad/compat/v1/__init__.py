@@ -92,10 +92,18 @@ newaxis = None
 # Imported when first asked for, so that a script pays for what it uses.
 _PARTS = {
     "app", "compat", "contrib", "data", "estimator", "examples", "feature_column", "flags", "gfile", "image",
-    "initializers", "keras", "layers", "linalg", "logging", "losses", "math", "metrics", "nn", "python", "python_io",
+    "initializers", "io", "keras", "layers", "linalg", "logging", "losses", "math", "metrics", "nn", "python", "python_io",
     "random", "strings", "summary", "test", "train",
 }  # fmt: skip
 
+_FROM = {
+    "Event": "summary", "FIFOQueue": "_queues", "FixedLenFeature": "_records_parsing",
+    "FixedLenSequenceFeature": "_records_parsing", "FixedLengthRecordReader": "_pipelines",
+    "IdentityReader": "_pipelines", "PaddingFIFOQueue": "_queues", "QueueBase": "_queues",
+    "RandomShuffleQueue": "_queues", "ReaderBase": "_pipelines", "Summary": "summary", "TFRecordReader": "_pipelines",
+    "TextLineReader": "_pipelines", "VarLenFeature": "_records_parsing", "WholeFileReader": "_pipelines",
+    "parse_example": "_records_parsing", "parse_single_example": "_records_parsing",
+}  # fmt: skip
 
 _not_there = _missing.not_covered(__name__)
 
@@ -103,4 +111,6 @@ _not_there = _missing.not_covered(__name__)
 def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _FROM:
+        return getattr(importlib.import_module(f"{__name__}.{_FROM[name]}"), name)
     return _not_there(name)

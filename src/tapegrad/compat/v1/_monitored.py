@@ -17,6 +17,7 @@ from ._hooks import (
     SummarySaverHook,
     summaries,
 )
+from ._queues import start_queue_runners
 from ._saver import Saver, latest_checkpoint
 from ._session import Session
 from ._variables import (
@@ -128,6 +129,8 @@ class MonitoredSession:
         self._coordinator = Coordinator()
         self._entered = self.raw_session.as_default()
         self._inside = False
+        with self.raw_session.graph.as_default():
+            start_queue_runners(self.raw_session)
         for hook in self._hooks:
             hook.after_create_session(self.raw_session, self._coordinator)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ._coordinator import *
+from ._examples import *
 from ._global_step import *
 from ._hooks import *
 from ._monitored import *
 from ._moving_average import *
 from ._optimizers import *
+from ._pipelines import *
 from ._saver import *
 from ._schedules import *

@@ -1,0 +1,22 @@
+"""Files, and what is read out of them: `tf.io`."""
+
+from __future__ import annotations
+
+from . import gfile
+from ._queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
+from ._records_parsing import (
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    VarLenFeature,
+    parse_example,
+    parse_single_example,
+)
+from ._string_ops import decode_base64, decode_csv, decode_raw, encode_base64, matching_files, read_file, write_file
+from .python_io import TFRecordCompressionType, TFRecordOptions, TFRecordWriter, tf_record_iterator
+
+__all__ = [
+    "FIFOQueue", "FixedLenFeature", "FixedLenSequenceFeature", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue",
+    "TFRecordCompressionType", "TFRecordOptions", "TFRecordWriter", "VarLenFeature", "decode_base64", "decode_csv",
+    "decode_raw", "encode_base64", "gfile", "matching_files", "parse_example", "parse_single_example", "read_file",
+    "tf_record_iterator", "write_file",
+]  # fmt: skip
