@@ -45,6 +45,7 @@ bench: $(VENV)/demo
 	$(RUN) benchmarks/training.py
 	$(RUN) benchmarks/static_vs_eager.py
 	$(RUN) benchmarks/peers.py
+	$(RUN) benchmarks/tf1.py
 
 clean:
 	rm -rf .venv .venv-* .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -80,13 +80,23 @@ def compiled_steps() -> Steps:
     return their_steps(compiled=True)
 
 
-def tensorflow_steps() -> Steps:
-    """Graphs and sessions, as scripts of TensorFlow 1 have them."""
+def tensorflow() -> Any:
+    """TensorFlow 1's names, of TensorFlow itself."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow
 
     tf = tensorflow.compat.v1
     tf.logging.set_verbosity(tf.logging.ERROR)
+    return tf
+
+
+def tensorflow_steps() -> Steps:
+    """TensorFlow's own graphs and sessions."""
+    return graph_steps(tensorflow())
+
+
+def graph_steps(tf: Any) -> Steps:
+    """Graphs and sessions, as scripts of TensorFlow 1 have them, of a module `tf`."""
 
     def entropy(logits: Any, y: Any) -> Any:
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(labels=y, logits=logits))
