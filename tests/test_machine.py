@@ -325,3 +325,37 @@ def test_ops_of_ones_own_are_not_taken_for_others_by_their_names():
         for result in (expected, got, *(step(x) for _ in range(3))):
             np.testing.assert_array_equal(result[0], ((x + 1) * 4 + 1) * 2 + (x + 1) * 4)
             np.testing.assert_array_equal(result[1], (x + 1) * 4)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_softmax_and_its_logarithm(name, axis):
+    x = drawn(9, 7) * np.float32(30)
+
+    def steps(x):
+        y = getattr(tg, name)(x.T if axis == 1 else x, axis=axis)
+        return y * 2.0 + 1.0, y
+
+    _, _, program = both(steps, x)
+    assert names(program).count("machine") == 1
+    exact = np.exp(x.T.astype(np.float64) if axis == 1 else x.astype(np.float64))
+    exact /= exact.sum(1, keepdims=True)
+    run = compile(steps)
+    for _ in range(3):
+        got = run(x)[1]
+    np.testing.assert_allclose(got, exact if name == "softmax" else np.log(exact), rtol=1e-5, atol=1e-6)
+
+
+def test_cross_entropy_with_probabilities():
+    x, labels = drawn(9, 7) * np.float32(30), np.abs(drawn(9, 7, seed=1))
+
+    def steps(x, labels):
+        return tg.softmax_cross_entropy(x * 1.0 + 0.5, labels) * 2.0
+
+    run = compile(steps)
+    for _ in range(3):
+        got = run(x, labels)
+    assert names(run.programs[0]).count("machine") == 1
+    z = x.astype(np.float64) + 0.5
+    exact = 2 * (labels * (np.log(np.exp(z).sum(1, keepdims=True)) - z)).sum(1)
+    np.testing.assert_allclose(got, exact, rtol=1e-5)

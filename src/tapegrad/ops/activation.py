@@ -94,7 +94,7 @@ def _softmax_raw(x: Any, *, axis: Any) -> Any:
     return shares / np.sum(shares, axis, keepdims=True)
 
 
-_softmax = primitive(
+softmax_op = primitive(
     _softmax_raw,
     lambda g, out, axis: out * (g - _sum(g * out, axis, keepdims=True)),
     name="softmax",
@@ -103,7 +103,7 @@ _softmax = primitive(
 
 def softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Any:
     """`exp(x) / sum(exp(x))` along `axis`, without overflow. Its Jacobian is `diag(s) - s s^T`."""
-    return _softmax(x, axis=axis)
+    return softmax_op(x, axis=axis)
 
 
 def _log_softmax_raw(x: Any, *, axis: Any) -> Any:

@@ -71,7 +71,8 @@ _VIEWS = {
 } | {indexing.getitem_op.op.function}
 _BROADCAST = shape.broadcast_to_op.op.function
 _SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
-_LOG_SOFTMAX, _CROSS_ENTROPY = activation.log_softmax_op.op.function, loss.probable_op.op.function
+_SOFTMAX, _LOG_SOFTMAX = activation.softmax_op.op.function, activation.log_softmax_op.op.function
+_CROSS_ENTROPY = loss.probable_op.op.function
 POWER = elementwise.operator_pow.op.function
 _CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
 
@@ -117,7 +118,7 @@ def _suits(program: Program, entry: Entry) -> bool:
             and x.shape[1] <= DEEPEST
             and x.shape[0] * x.shape[1] * y.shape[1] <= _MOST_PRODUCTS
         )
-    if function in (_LOG_SOFTMAX, _CROSS_ENTROPY):
+    if function in (_SOFTMAX, _LOG_SOFTMAX, _CROSS_ENTROPY):
         return len(kinds[0].shape) == 2 and entry.params.get("axis", -1) in (-1, 1)
     if function in _VIEWS:
         return not any(True for _ in _variables_of(entry.params)) and _basic(entry.params)
@@ -250,10 +251,22 @@ class Steps:
             for place, low, high in zip(places, bounds, bounds[1:], strict=False):
                 part = out.view[(slice(None),) * axis + (slice(low, high),)]
                 self._elementwise(COPY, Place(out.slot, out.start + _offset(part, out.view), part), [place])
+        elif function is _SOFTMAX:
+            self._softmax(out, places[0])
         elif function in (_LOG_SOFTMAX, _CROSS_ENTROPY):
             self._cross_entropy(out, *places)
         else:
             self._sum(entry, out, places[0])
+
+    def _softmax(self, out: Place, x: Place) -> None:
+        rows, columns = x.view.shape
+        column = self._temporary((rows, 1))
+        self._write(LARGEST_COLUMN, (rows, columns, 0), column, 1, x, *_strides(x.view))
+        self._elementwise(SUBTRACT, out, [x, column])
+        self._elementwise(EXP, out, [out])
+        self._write(SUM_COLUMNS, (rows, columns, 0), column, 1, out, columns, 1)
+        self._elementwise(DIVIDE, out, [out, column])
+        self._release(column)
 
     def _cross_entropy(self, out: Place, x: Place, labels: Place | None = None) -> None:
         """The logarithms of softmax, or the cross entropy with `labels`, as the ops compute them."""
