@@ -100,6 +100,8 @@ _FROM = {
     "Event": "summary", "FIFOQueue": "_queues", "FixedLenFeature": "_records_parsing",
     "FixedLenSequenceFeature": "_records_parsing", "FixedLengthRecordReader": "_pipelines",
     "IdentityReader": "_pipelines", "PaddingFIFOQueue": "_queues", "QueueBase": "_queues",
+    "histogram_summary": "_old_summaries", "image_summary": "_old_summaries", "merge_all_summaries": "_old_summaries",
+    "merge_summary": "_old_summaries", "scalar_summary": "_old_summaries",
     "RandomShuffleQueue": "_queues", "ReaderBase": "_pipelines", "Summary": "summary", "TFRecordReader": "_pipelines",
     "TextLineReader": "_pipelines", "VarLenFeature": "_records_parsing", "WholeFileReader": "_pipelines",
     "parse_example": "_records_parsing", "parse_single_example": "_records_parsing",

@@ -158,7 +158,8 @@ class _Canned(Estimator):
         linear: tuple[Any, Any] | None = None,
     ) -> None:
         def model(features: Any, labels: Any, mode: str) -> EstimatorSpec:
-            parts, trained = [], []
+            parts: list[Any] = []
+            trained: list[tuple[Any, float, str]] = []
             if deep is not None:
                 columns, hidden, optimizer, activation, dropout = deep
                 with variable_scope("dnn"):

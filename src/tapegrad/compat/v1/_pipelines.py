@@ -14,10 +14,8 @@ from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import Kind
 from ._queues import (
     FIFOQueue,
-    PaddingFIFOQueue,
     QueueBase,
     QueueRunner,
-    RandomShuffleQueue,
     add_queue_runner,
     start_queue_runners,
 )
@@ -122,7 +120,7 @@ def slice_input_producer(
     with get_default_graph().name_scope(name or "input_producer"):
         tensors = [convert(tensor) for tensor in tensor_list]
         count = node(
-            "Size", lambda x: np.int32(len(getattr(x, "_array", x))), [tensors[0]],
+            "Size", lambda x: np.int32(len(np.asarray(getattr(x, "_array", x)))), [tensors[0]],
             sample=lambda *_: Kind((), np.dtype(np.int32)), python=True,
         )  # fmt: skip
         place = range_input_producer(count, num_epochs, shuffle, seed, capacity).dequeue()
@@ -172,9 +170,8 @@ def batch(
     name: str | None = None,
 ) -> Any:
     """Several elements as one: `tensors`, one of them, a list or a dict, again and again."""
-    kind = PaddingFIFOQueue if dynamic_pad else FIFOQueue
     return _batched(
-        [tensors], batch_size, lambda *about: kind(capacity, *about), enqueue_many, shapes, allow_smaller_final_batch,
+        [tensors], batch_size, _queue(capacity, dynamic_pad), enqueue_many, shapes, allow_smaller_final_batch,
         name or "batch",
     )  # fmt: skip
 
@@ -191,9 +188,8 @@ def batch_join(
     name: str | None = None,
 ) -> Any:
     """As `batch`, of several sources in turn."""
-    kind = PaddingFIFOQueue if dynamic_pad else FIFOQueue
     return _batched(
-        tensors_list, batch_size, lambda *about: kind(capacity, *about), enqueue_many, shapes,
+        tensors_list, batch_size, _queue(capacity, dynamic_pad), enqueue_many, shapes,
         allow_smaller_final_batch, name or "batch_join",
     )  # fmt: skip
 
@@ -213,7 +209,7 @@ def shuffle_batch(
 ) -> Any:
     """As `batch`, drawn from at least `min_after_dequeue` elements."""
     return _batched(
-        [tensors], batch_size, lambda *about: RandomShuffleQueue(capacity, min_after_dequeue, *about, seed=seed),
+        [tensors], batch_size, _drawing(capacity, min_after_dequeue, seed),
         enqueue_many, shapes, allow_smaller_final_batch, name or "shuffle_batch",
     )  # fmt: skip
 
@@ -232,7 +228,7 @@ def shuffle_batch_join(
 ) -> Any:
     """As `shuffle_batch`, of several sources in turn."""
     return _batched(
-        tensors_list, batch_size, lambda *about: RandomShuffleQueue(capacity, min_after_dequeue, *about, seed=seed),
+        tensors_list, batch_size, _drawing(capacity, min_after_dequeue, seed),
         enqueue_many, shapes, allow_smaller_final_batch, name or "shuffle_batch_join",
     )  # fmt: skip
 

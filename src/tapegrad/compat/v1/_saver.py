@@ -478,8 +478,7 @@ def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Any) -> None:
     pairs: list[tuple[str, Any]] = []
     for there, here in assignment_map.items():
         if isinstance(here, str) and (there.endswith("/") or here.endswith("/")):
-            source, target = there.strip("/"), here.strip("/")
-            lead = f"{target}/" if target else ""
+            source, lead = there.strip("/"), f"{here.strip('/')}/".lstrip("/")
             pairs += [
                 (f"{source}/{name[len(lead):]}" if source else name[len(lead):], variable)
                 for name, variable in own.items() if name.startswith(lead)

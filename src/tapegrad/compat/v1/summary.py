@@ -7,6 +7,7 @@ scripts run all the same: a summary is an empty string, and a `FileWriter` warns
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import os
 import re
@@ -55,8 +56,6 @@ def __getattr__(name: str) -> Any:
 
 def _messages(module: str) -> Any:
     """A module of protocol messages. Raises MissingExtraError where the extra is not installed."""
-    import importlib
-
     require("tensorboardX", extra="tensorboard")
     return importlib.import_module(f"tensorboardX.proto.{module}")
 
@@ -263,12 +262,11 @@ class FileWriter:
             self.add_graph(graph if graph is not None else graph_def)
 
     def _open(self) -> None:
-        from tensorboardX.event_file_writer import EventsWriter
-
+        writers = importlib.import_module("tensorboardX.event_file_writer")
         os.makedirs(self._logdir, exist_ok=True)
         # One process may open two within a second, which is all that the name of a file would tell them by.
         suffix = f".{os.getpid()}.{next(_writers)}{self._suffix}"
-        self._file = EventsWriter(os.path.join(self._logdir, "events"), suffix)
+        self._file = writers.EventsWriter(os.path.join(self._logdir, "events"), suffix)
 
     def __enter__(self) -> FileWriter:
         return self

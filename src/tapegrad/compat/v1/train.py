@@ -8,6 +8,7 @@ from ._global_step import *
 from ._hooks import *
 from ._monitored import *
 from ._moving_average import *
+from ._old_summaries import SummaryWriter
 from ._optimizers import *
 from ._pipelines import *
 from ._saver import *

@@ -12,7 +12,8 @@ from ......data.download import download
 from ......data.idx import _read as read_values
 from ......data.idx import read_idx
 from ......errors import DataError
-from ..... import v1 as tf
+from ...._dtypes import as_dtype, float32, uint8
+from ...._graph import get_default_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +46,8 @@ class DataSet:
         seed: int | None = None,
     ) -> None:
         _seed(seed)
-        kind = tf.as_dtype(dtype)
-        if kind not in (tf.uint8, tf.float32):
+        kind = as_dtype(dtype)
+        if kind not in (uint8, float32):
             raise TypeError(f"Invalid image dtype {dtype!r}, expected uint8 or float32")
         self._fake, self._one_hot = fake_data, one_hot
         if fake_data:
@@ -57,7 +58,7 @@ class DataSet:
             self._examples = len(images)
             if reshape:
                 images = images.reshape(len(images), int(np.prod(images.shape[1:])))
-            if kind == tf.float32:
+            if kind == float32:
                 images = np.multiply(images.astype(np.float32), 1.0 / 255.0)
         self._images, self._labels = images, labels
         self._epochs_completed = 0
@@ -141,6 +142,8 @@ def read_data_sets(
     arrays = _digits() if serve_digits else _files(serve_folder or Path(train_dir))
     if serve_digits:
         validation_size = validation_size * len(arrays[0]) // 60_000
+    train_labels: Any
+    test_labels: Any
     train_images, train_labels, test_images, test_labels = arrays
     if not 0 <= validation_size <= len(train_images):
         raise ValueError(f"Validation size should be between 0 and {len(train_images)}. Received: {validation_size}.")
@@ -177,7 +180,7 @@ def extract_labels(f: Any, one_hot: bool = False, num_classes: int = 10) -> Any:
 
 def _seed(seed: int | None) -> None:
     """Seed NumPy's generator by a seed of the call or of the graph; without one it stays as the script left it."""
-    chosen = tf.get_default_graph().seed if seed is None else seed
+    chosen = get_default_graph().seed if seed is None else seed
     if chosen is not None:
         np.random.seed(chosen)  # noqa: NPY002
 
