@@ -33,6 +33,17 @@ def test_names_are_those_of_tensorflow():
     with tf.variable_scope(None, default_name="e") as second:
         pass
     assert (first.name, second.name) == ("e", "e_1")
+    opened = []
+    with tf.variable_scope("p") as p:
+        with tf.variable_scope(None, "d") as d:
+            opened.append(d.name)
+        with tf.variable_scope(p), tf.variable_scope(None, "d") as d:
+            opened.append(d.name)
+        with tf.variable_scope(None, "d") as d:
+            opened.append(d.name)
+    with tf.variable_scope("p"), tf.variable_scope(None, "d") as d:
+        opened.append(d.name)
+    assert opened == ["p/d", "p/d_1", "p/d_1", "p/d"]
     assert tf.get_variable("top", [2]).name == "top:0"
     assert tf.Variable(1.0).name == "Variable:0"
     assert tf.Variable(1.0).name == "Variable_1:0"
