@@ -172,10 +172,6 @@ class Feature(_Message):
         "float_list": (2, FloatList),
         "int64_list": (3, Int64List),
     }
-        "bytes_list": (1, BytesList),
-        "float_list": (2, FloatList),
-        "int64_list": (3, Int64List),
-    }  # noqa: RUF012
 
     def __init__(self, bytes_list: Any = None, float_list: Any = None, int64_list: Any = None) -> None:
         self._lists: dict[str, Any] = {}

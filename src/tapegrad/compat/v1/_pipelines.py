@@ -14,8 +14,10 @@ from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import Kind
 from ._queues import (
     FIFOQueue,
+    PaddingFIFOQueue,
     QueueBase,
     QueueRunner,
+    RandomShuffleQueue,
     add_queue_runner,
     start_queue_runners,
 )
@@ -24,7 +26,7 @@ from ._shapes import TensorShape
 from ._slicing import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ._run import Run
 
@@ -231,6 +233,17 @@ def shuffle_batch_join(
         tensors_list, batch_size, _drawing(capacity, min_after_dequeue, seed),
         enqueue_many, shapes, allow_smaller_final_batch, name or "shuffle_batch_join",
     )  # fmt: skip
+
+
+def _queue(capacity: int, padded: bool) -> Callable[..., QueueBase]:
+    """What makes a queue of dtypes and shapes."""
+    kind: Any = PaddingFIFOQueue if padded else FIFOQueue
+    return lambda kinds, shapes: kind(capacity, kinds, shapes)
+
+
+def _drawing(capacity: int, least: int, seed: int | None) -> Callable[..., QueueBase]:
+    """What makes a queue of dtypes and shapes, from which elements are drawn."""
+    return lambda kinds, shapes: RandomShuffleQueue(capacity, least, kinds, shapes, seed=seed)
 
 
 def _batched(sources: Any, size: Any, make: Any, many: bool, shapes: Any, fewer: bool, name: str) -> Any:
