@@ -43,7 +43,7 @@ def test_py_func_of_another_kind_or_number():
         run(tf.py_func(lambda: np.float64(1), [], tf.float32))
     with pytest.raises(tf.errors.InvalidArgumentError, match="was to give 2 values, and gave 1"):
         run(*tf.py_func(lambda: np.float32(1), [], [tf.float32, tf.float32]))
-    with pytest.raises(tf.errors.UnimplementedError, match="tf.py_func"):
+    with pytest.raises(tf.errors.UnimplementedError, match=r"tf.py_func"):
         tf.py_function(abs, [1], tf.int32)
 
 
@@ -310,7 +310,7 @@ def test_while_the_graph_is_built(build, message):
 
 
 def test_places_outside_are_told():
-    with pytest.raises(tf.errors.InvalidArgumentError, match="0 to 1.*got 5"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"0 to 1.*got 5"):
         run(tf.gather([1.0, 2.0], [5]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="labels run from 1 to 7, but there are 3 classes"):
         run(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[1, 7], logits=tf.zeros([2, 3])))

@@ -131,7 +131,7 @@ def test_dropout_of_whole_rows_and_of_nothing():
         assert 10 < (value[:, 0] > 0).sum() < 40
     np.testing.assert_array_equal(several(tf.nn.dropout(x, share), 4, {share: 1.0}), np.ones((4, 50, 6)))
     assert tf.nn.dropout(x, 1.0) is x
-    with pytest.raises(ValueError, match="more than 0 and at most 1, got 1.5"):
+    with pytest.raises(ValueError, match=r"more than 0 and at most 1, got 1.5"):
         tf.nn.dropout(x, 1.5)
     with pytest.raises(ValueError, match="one of keep_prob"):
         tf.nn.dropout(x)
@@ -177,8 +177,8 @@ def test_word_vectors_learn_by_nce_and_by_sampled_softmax():
 
 def test_the_order_of_old_times_of_sampled_losses():
     w, b, x = tf.ones([6, 4]), tf.zeros([6]), tf.ones([2, 4])
+    tf.warn_of_old_names(True)
     with pytest.warns(tf.OldNameWarning, match=r"nce_loss\(weights, biases, inputs, labels\)"):
-        tf.warn_of_old_names(True)
         old = tf.nn.nce_loss(w, b, x, [[1], [2]], 3, 6)
     assert several(old, 1)[0].shape == (2,)
 

@@ -607,3 +607,59 @@ case(
     known=True,
     names=False,
 )
+
+
+def sparse_parts(tf, x):
+    """Sparse tensors changed."""
+    sparse = tf.SparseTensor([[0, 1], [2, 0], [2, 3]], x, [3, 4])
+    changed = [
+        tf.sparse_retain(sparse, tf.placeholder_with_default(np.array([True, False, True]), [None])),
+        tf.sparse_transpose(sparse),
+        tf.sparse_reshape(sparse, [2, -1]),
+        tf.sparse_add(sparse, tf.SparseTensor([[0, 1], [1, 1]], [2.0, 3.0], [3, 4])),
+        tf.sparse_concat(1, [sparse, sparse]),
+        tf.sparse_softmax(sparse),
+    ]
+    return [part for one in changed for part in (one.indices, one.values, one.dense_shape)]
+
+
+case("sparse_parts", sparse_parts, X[0, :3], known=True, names=False)
+
+# --------------------------------------------------------------------------------------------------
+# Orders, blocks and patches
+
+case("sort", lambda tf, x: [tf.sort(x), tf.sort(x, 0, "DESCENDING")], X, names=False)
+case("argsort", lambda tf, x: [tf.argsort(x), tf.argsort(x, 0, "DESCENDING")], X, names=False)
+case("roll", lambda tf, x: [tf.roll(x, 1, 1), tf.roll(x, [1, -2], [0, 1])], X)
+case(
+    "repeat",
+    lambda tf, x: [tf.repeat(x, 2, 1), tf.repeat(x, [1, 0, 2], 0), tf.repeat(x, 2)],
+    X,
+    known=True,
+    names=False,
+)
+case(
+    "searchsorted",
+    lambda tf, x: tf.searchsorted([[1.0, 3, 5]], x),
+    np.array([[2.0, 3, 9]], np.float32),
+    known=True,
+    names=False,
+)
+case(
+    "searchsorted_right",
+    lambda tf, x: tf.searchsorted(x, [[3.0]], "right"),
+    np.array([[2.0, 3, 9]], np.float32),
+    known=True,
+    names=False,
+)
+case("unravel_index", lambda tf, x: tf.unravel_index(x, [2, 3]), np.array([5, 0, 4], np.int32), known=True)
+case("depth_to_space", lambda tf, x: tf.depth_to_space(x, 2), numbers(2, 3, 2, 8))
+case("space_to_depth", lambda tf, x: tf.space_to_depth(x, 2), numbers(2, 4, 6, 3))
+for padding in ("SAME", "VALID"):
+    case(
+        f"extract_image_patches_{padding}",
+        lambda tf, x, p=padding: tf.extract_image_patches(x, [1, 3, 2, 1], [1, 2, 1, 1], [1, 1, 2, 1], p),
+        numbers(2, 6, 5, 2),
+        known=True,
+    )
+case("ensure_shape", lambda tf, x: tf.ensure_shape(x, [3, 4]), X)

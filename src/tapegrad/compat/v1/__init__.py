@@ -92,19 +92,31 @@ newaxis = None
 # Imported when first asked for, so that a script pays for what it uses.
 _PARTS = {
     "app", "compat", "contrib", "data", "estimator", "examples", "feature_column", "flags", "gfile", "image",
-    "initializers", "io", "keras", "layers", "linalg", "logging", "losses", "math", "metrics", "nn", "python", "python_io",
-    "random", "strings", "summary", "test", "train",
+    "initializers", "io", "keras", "layers", "linalg", "logging", "losses", "math", "metrics", "nn", "python",
+    "python_io", "random", "sparse", "strings", "summary", "test", "train",
 }  # fmt: skip
 
 _FROM = {
-    "Event": "summary", "FIFOQueue": "_queues", "FixedLenFeature": "_records_parsing",
-    "FixedLenSequenceFeature": "_records_parsing", "FixedLengthRecordReader": "_pipelines",
-    "IdentityReader": "_pipelines", "PaddingFIFOQueue": "_queues", "QueueBase": "_queues",
-    "histogram_summary": "_old_summaries", "image_summary": "_old_summaries", "merge_all_summaries": "_old_summaries",
-    "merge_summary": "_old_summaries", "scalar_summary": "_old_summaries",
-    "RandomShuffleQueue": "_queues", "ReaderBase": "_pipelines", "Summary": "summary", "TFRecordReader": "_pipelines",
-    "TextLineReader": "_pipelines", "VarLenFeature": "_records_parsing", "WholeFileReader": "_pipelines",
-    "parse_example": "_records_parsing", "parse_single_example": "_records_parsing",
+    "AggregationMethod": "_behaviour", "Event": "summary", "FIFOQueue": "_queues",
+    "FixedLenFeature": "_records_parsing", "FixedLenSequenceFeature": "_records_parsing",
+    "FixedLengthRecordReader": "_pipelines", "IdentityReader": "_pipelines", "IndexedSlices": "_behaviour",
+    "PaddingFIFOQueue": "_queues", "QueueBase": "_queues", "RandomShuffleQueue": "_queues", "ReaderBase": "_pipelines",
+    "Summary": "summary", "TFRecordReader": "_pipelines", "TextLineReader": "_pipelines",
+    "UnconnectedGradients": "_behaviour", "VarLenFeature": "_records_parsing", "VariableAggregation": "_behaviour",
+    "VariableSynchronization": "_behaviour", "WholeFileReader": "_pipelines", "add_check_numerics_ops": "_behaviour",
+    "argsort": "_ordering", "assert_variables_initialized": "_behaviour", "depth_to_space": "_blocks",
+    "dimension_value": "_behaviour", "disable_control_flow_v2": "_behaviour", "disable_eager_execution": "_behaviour",
+    "disable_resource_variables": "_behaviour", "disable_tensor_equality": "_behaviour",
+    "disable_v2_behavior": "_behaviour", "disable_v2_tensorshape": "_behaviour",
+    "enable_resource_variables": "_behaviour", "ensure_shape": "_behaviour", "executing_eagerly": "_behaviour",
+    "extract_image_patches": "_blocks", "get_static_value": "_behaviour", "histogram_summary": "_old_summaries",
+    "image_summary": "_old_summaries", "is_tensor": "_behaviour", "merge_all_summaries": "_old_summaries",
+    "merge_summary": "_old_summaries", "parse_example": "_records_parsing", "parse_single_example": "_records_parsing",
+    "repeat": "_ordering", "resource_variables_enabled": "_behaviour", "roll": "_ordering",
+    "scalar_summary": "_old_summaries", "searchsorted": "_ordering", "sort": "_ordering", "space_to_depth": "_blocks",
+    "sparse_add": "_sparse_parts", "sparse_concat": "_sparse_parts", "sparse_reshape": "_sparse_parts",
+    "sparse_retain": "_sparse_parts", "sparse_softmax": "_sparse_parts", "sparse_transpose": "_sparse_parts",
+    "tables_initializer": "_behaviour", "unravel_index": "_ordering",
 }  # fmt: skip
 
 _not_there = _missing.not_covered(__name__)
