@@ -11,7 +11,7 @@ from ...ops import shape as shaping
 from . import _dtypes as dtypes
 from ._arguments import plain, sizes_argument, sizes_in
 from ._graph import Tensor, convert, get_default_graph, node
-from ._infer import Kind, constant_value
+from ._infer import Kind, constant_value, kind_of
 from ._placeholders import placeholder
 from ._shapes import TensorShape, sizes_of
 
@@ -197,7 +197,8 @@ def sparse_reorder(sp_input: Any, name: str | None = None) -> SparseTensor:
     def order(indices: Any) -> Any:
         return np.lexsort(plain(indices).T[::-1])
 
-    count = Kind((None,), np.dtype(np.int64))
+    sizes = kind_of(sparse.indices).sizes or (None,)
+    count = Kind(sizes[:1], np.dtype(np.int64))
     with get_default_graph().name_scope(name or "SparseReorder"):
         places = node("order", order, [sparse.indices], python=True, sample=lambda _: count)
         indices, values = (

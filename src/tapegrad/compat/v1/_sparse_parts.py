@@ -48,7 +48,8 @@ def sparse_reshape(sp_input: Any, shape: Any, name: str | None = None) -> Sparse
 
     wanted = convert(shape)
     ndim = (wanted.shape.sizes or (None,))[0]
-    known = Kind((None, ndim), np.dtype(np.int64)), Kind((ndim,), np.dtype(np.int64))
+    count = sparse.indices.shape[0].value
+    known = Kind((count, ndim), np.dtype(np.int64)), Kind((ndim,), np.dtype(np.int64))
     inputs = [sparse.indices, sparse.dense_shape, wanted]
     indices, whole = node("SparseReshape", move, inputs, name, outputs=2, python=True, sample=lambda *_: known)
     return SparseTensor(indices, sparse.values, whole)
@@ -84,10 +85,10 @@ def sparse_add(a: Any, b: Any, threshold: Any = None, thresh: Any = None) -> Any
 def sparse_concat(axis: int, sp_inputs: Any, name: str | None = None) -> SparseTensor:
     """Sparse tensors joined along a dimension."""
     parts = [_sparse(x) for x in sp_inputs]
-    count = len(parts)
+    number = len(parts)
 
     def join(*values: Any) -> Any:
-        indices, shapes = [plain(v).copy() for v in values[:count]], [plain(v) for v in values[count:]]
+        indices, shapes = [plain(v).copy() for v in values[:number]], [plain(v) for v in values[number:]]
         start = 0
         for places, shape in zip(indices, shapes, strict=True):
             places[:, axis] += start
@@ -100,7 +101,9 @@ def sparse_concat(axis: int, sp_inputs: Any, name: str | None = None) -> SparseT
 
     with get_default_graph().name_scope(name or "SparseConcat"):
         ndim = parts[0].indices.shape[1].value
-        known = Kind((None, ndim), np.dtype(np.int64)), Kind((ndim,), np.dtype(np.int64))
+        counts = [x.indices.shape[0].value for x in parts]
+        count = None if None in counts else sum(counts)
+        known = Kind((count, ndim), np.dtype(np.int64)), Kind((ndim,), np.dtype(np.int64))
         inputs = [x.indices for x in parts] + [x.dense_shape for x in parts]
         indices, whole = node("places", join, inputs, outputs=2, python=True, sample=lambda *_: known)
         return sparse_reorder(SparseTensor(indices, concat([x.values for x in parts], 0), whole))
