@@ -18,7 +18,7 @@ from ._hooks import (
     summaries,
 )
 from ._queues import start_queue_runners
-from ._saver import Saver, latest_checkpoint
+from ._saver import Saver, get_checkpoint_state, latest_checkpoint
 from ._session import Session
 from ._variables import (
     GraphKeys,
@@ -101,6 +101,9 @@ class SessionCreator:
         path = self._path or (latest_checkpoint(self._folder) if self._folder else None)
         if path is not None and scaffold.saver is not None:
             scaffold.saver.restore(session, path)
+            state = get_checkpoint_state(self._folder)
+            if state is not None:
+                scaffold.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
         else:
             session.run(scaffold.init_op, scaffold.init_feed_dict)
             if scaffold.init_fn is not None:

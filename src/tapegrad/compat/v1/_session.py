@@ -111,7 +111,8 @@ class BaseSession:
                 self._plans.popitem(last=False)
         else:
             self._plans.move_to_end(key)
-        values = planned(feeds)
+        with np.errstate(all="ignore"):  # log(0) is -inf here, without a word, as it was
+            values = planned(feeds)
         for tensor, tell in self._watched:
             tell(values[tensor])
         return self._packed(fetches, values)

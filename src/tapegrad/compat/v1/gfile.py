@@ -39,8 +39,8 @@ class GFile:
     """A file that is opened when it is first read or written. `mode` is Python's; without b, text is UTF-8."""
 
     def __init__(self, name: Any, mode: str = "r") -> None:
-        self._name, self._mode = os.fspath(name), mode
         self._file: Any = None
+        self._name, self._mode = os.fspath(name), mode
 
     @property
     def name(self) -> str:
@@ -116,6 +116,9 @@ class GFile:
 
     def __iter__(self) -> GFile:
         return self
+
+    def __del__(self) -> None:
+        self.close()
 
     def __enter__(self) -> GFile:
         self._opened()
