@@ -352,7 +352,11 @@ def test_losses_and_metrics_take_predictions_first():
 
 
 def test_what_is_not_covered_says_so():
-    with pytest.raises(AttributeError, match=r"tf\.contrib\.learn is not covered; the nearest that is: tf\.estimator"):
+    with pytest.raises(AttributeError, match=r"tf\.contrib\.learn is not covered(?s:.*)replaced by tf\.estimator"):
         _ = tf.contrib.learn
+    with pytest.raises(AttributeError, match=r"fully_conected is not covered(?s:.*)layers\.fully_connected"):
+        _ = tf.contrib.layers.fully_conected
+    assert tf.contrib.data is tf.data
+    assert tf.contrib.keras is tf.keras
     with pytest.raises(NotImplementedError, match="batch_weights"):
         layers.batch_norm(tf.constant(ROWS), renorm=True)

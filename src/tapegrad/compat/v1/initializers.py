@@ -18,6 +18,7 @@ from ._initializers import (
     variance_scaling_initializer,
     zeros_initializer,
 )
+from ._missing import not_covered
 from ._variables import global_variables_initializer as global_variables
 from ._variables import local_variables_initializer as local_variables
 from ._variables import variables_initializer as variables
@@ -43,6 +44,8 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+
+__getattr__ = not_covered(__name__)
 
 constant = constant_initializer
 glorot_normal = glorot_normal_initializer

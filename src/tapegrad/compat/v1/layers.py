@@ -33,6 +33,7 @@ from ._layers_pooling import (
     max_pooling2d,
     max_pooling3d,
 )
+from ._missing import not_covered
 
 __all__ = [
     "AveragePooling1D",
@@ -70,3 +71,5 @@ __all__ = [
     "max_pooling3d",
     "separable_conv2d",
 ]
+
+__getattr__ = not_covered(__name__)

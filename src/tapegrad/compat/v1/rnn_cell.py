@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._missing import not_covered
 from ._rnn_cells import (
     BasicLSTMCell,
     BasicRNNCell,
@@ -37,3 +38,5 @@ __all__ = [
     "RNNCell",
     "ResidualWrapper",
 ]
+
+__getattr__ = not_covered(__name__)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ... import v1 as _v1
 from .._graph import Tensor, get_default_graph
+from .._missing import not_covered
 from .._variable_scopes import get_variable
 from .._variables import GraphKeys, Variable
 from ._arg_scope import add_arg_scope, arg_scope, current_arg_scope, has_arg_scope
@@ -32,6 +33,8 @@ __all__ = [
     "model_variable",
     "variable",
 ]
+
+__getattr__ = not_covered(__name__)
 
 
 def create_global_step(graph: Any = None) -> Variable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._missing import not_covered
 from .._regularizers import (
     apply_regularization,
     l1_l2_regularizer,
@@ -94,3 +95,5 @@ __all__ = [
     "xavier_initializer",
     "xavier_initializer_conv2d",
 ]
+
+__getattr__ = not_covered(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import losses
+from .._missing import not_covered
 from ..losses import add_loss, get_losses, get_regularization_losses, get_total_loss
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "softmax_cross_entropy",
     "sparse_softmax_cross_entropy",
 ]
+
+__getattr__ = not_covered(__name__)
 
 
 def compute_weighted_loss(losses_: Any, weights: Any = 1.0, scope: str | None = None) -> Any:

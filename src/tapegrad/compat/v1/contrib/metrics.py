@@ -10,6 +10,7 @@ from ....ops.reduction import mean as averaged
 from ....ops.reduction import sum as summed
 from .. import metrics
 from .._graph import Tensor, convert, node
+from .._missing import not_covered
 
 __all__ = [
     "accuracy",
@@ -26,6 +27,8 @@ __all__ = [
     "streaming_true_negatives",
     "streaming_true_positives",
 ]
+
+__getattr__ = not_covered(__name__)
 
 
 def _streaming(name: str) -> Any:

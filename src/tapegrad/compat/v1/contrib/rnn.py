@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import rnn_cell
 from .._graph import node
+from .._missing import not_covered
 from .._rnn import bidirectional_dynamic_rnn, static_bidirectional_rnn, static_rnn
 from .._variable_scopes import variable_scope
 from ..rnn_cell import *
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["stack_bidirectional_dynamic_rnn", "stack_bidirectional_rnn", "static_bidirectional_rnn", "static_rnn"]
 __all__ += rnn_cell.__all__
+
+__getattr__ = not_covered(__name__)
 
 
 def stack_bidirectional_rnn(

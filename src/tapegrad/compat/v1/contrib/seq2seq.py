@@ -12,6 +12,7 @@ from .._decoders import (
     TrainingHelper,
     dynamic_decode,
 )
+from .._missing import not_covered
 from .._sequence_losses import padded_sequence_loss as sequence_loss
 
 __all__ = [
@@ -25,3 +26,5 @@ __all__ = [
     "dynamic_decode",
     "sequence_loss",
 ]
+
+__getattr__ = not_covered(__name__)

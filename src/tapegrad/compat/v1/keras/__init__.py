@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .. import _missing
+
 _PARTS = {"datasets", "layers", "models", "optimizers", "utils"}
+
+_not_there = _missing.not_covered(__name__)
 
 
 def __getattr__(name: str) -> Any:
@@ -13,6 +17,4 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f".{name}", __name__)
     if name == "Sequential":
         return importlib.import_module(".models", __name__).Sequential
-    raise AttributeError(
-        f"tf.keras.{name} is not covered (tf.keras has {', '.join(sorted(_PARTS))}); tf.layers has the same layers"
-    )
+    return _not_there(name)

@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from .._missing import not_covered
+
 __all__ = ["mnist"]
+
+__getattr__ = not_covered(__name__)
 
 
 def _load_data(path: str = "mnist.npz") -> tuple[tuple[Any, Any], tuple[Any, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 from .. import initializers, nn
 from .. import layers as plain
 from .._layer import Layer
+from .._missing import not_covered
 from .._rnn_cells import BasicRNNCell
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "MaxPooling2D",
     "SimpleRNNCell",
 ]
+
+__getattr__ = not_covered(__name__)
 
 _ACTIVATIONS = {"elu", "relu", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh"}
 

@@ -11,6 +11,7 @@ from ....ops import elementwise, reduction
 from ....ops.loss import softmax_cross_entropy
 from ....ops.shape import reshape
 from .._graph import Graph, Tensor, get_default_graph, node
+from .._missing import not_covered
 from .._placeholders import placeholder
 from .._session import Session
 from .._variables import GraphKeys, group, variables_initializer
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .._shapes import TensorShape
 
 __all__ = ["History", "Sequential"]
+
+__getattr__ = not_covered(__name__)
 
 _NARROW = 1e-7  # how near to 0 and 1 a probability may come
 

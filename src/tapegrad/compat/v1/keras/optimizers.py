@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import train
+from .._missing import not_covered
 
 __all__ = ["SGD", "Adagrad", "Adam", "RMSprop", "optimizer_of"]
+
+__getattr__ = not_covered(__name__)
 
 
 def SGD(lr: float = 0.01, momentum: float = 0.0, decay: float = 0.0, nesterov: bool = False, **keywords: Any) -> Any:

@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from .._missing import not_covered
+
 __all__ = ["to_categorical"]
+
+__getattr__ = not_covered(__name__)
 
 
 def to_categorical(y: Any, num_classes: int | None = None, dtype: Any = "float32") -> np.ndarray[Any, Any]:
