@@ -876,3 +876,31 @@ def test_a_program_can_be_read() -> None:
         step = compiled(lambda x: (w * x).sum())
         step(np.ones(2, np.float32))
     assert "needed:" in step.programs[0].explain()
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+def test_a_program_takes_no_more_memory_than_the_run_itself(fuse):
+    """The old gradient is dropped before the new one is made, and what is large after its last use."""
+    import tracemalloc
+
+    w = tg.tensor(np.ones(1 << 18, np.float32), requires_grad=True)
+
+    def step() -> None:
+        w.grad = None
+        y = tg.tanh(w * 2.0)
+        (y * y).mean().backward()
+
+    def peak(run: Any) -> int:
+        for _ in range(4):
+            run()
+        tracemalloc.start()
+        try:
+            run()
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            run()
+            return tracemalloc.get_traced_memory()[1] - before
+        finally:
+            tracemalloc.stop()
+
+    assert peak(tg.compile(step, fuse=fuse)) <= 1.02 * peak(step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .program import Program, Variable, last_uses
+from .program import Gradient, Program, Variable, last_uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +42,8 @@ def _compiled(program: Program, keep: bool) -> Callable[..., Any]:
         lines.append(f"{_name(variable)} = {writer.object(cell.read)}()")
     for variable, constant in program.values.items():
         lines.append(f"{_name(variable)} = {writer.object(constant.array)}")
+    for cell in () if keep else _overwritten(program):  # as the run itself did, before it needed the memory
+        lines.append(f"{writer.object(cell.write)}(None)")
     last = {} if keep else last_uses(program)
     for place, entry in enumerate(program.entries):
         arguments = [writer.text(argument) for argument in entry.arguments]
@@ -64,6 +66,12 @@ def _compiled(program: Program, keep: bool) -> Callable[..., Any]:
     exec(compile(text, "<program>", "exec"), writer.objects)
     function: Callable[..., Any] = writer.objects["replay"]
     return function
+
+
+def _overwritten(program: Program) -> list[Gradient]:
+    """The gradients that a program replaces and does not read."""
+    read = {id(cell.tensor) for cell in program.state.values() if isinstance(cell, Gradient)}
+    return [cell for cell, new in program.writes if isinstance(cell, Gradient) and new and id(cell.tensor) not in read]
 
 
 class _Writer:

@@ -84,7 +84,8 @@ class _Runs:
             self.refused.add(unsuitable.out)
             return
         results = Variable(max(variable.number for variable in self.kinds) + 1)
-        self.kinds[results] = Kind((), F4)
+        # A list that is as large as what it holds, so that it is dropped when its parts are taken.
+        self.kinds[results] = Kind((sum(self.kinds[variable].nbytes for variable in handed_on),), np.dtype(np.uint8))
         first = next(iter(run.values()))
         self.entries.append(Entry(self._name, steps, tuple(steps.inputs), {}, results, first.line))
         for place, variable in enumerate(handed_on):
