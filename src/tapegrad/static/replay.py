@@ -42,8 +42,8 @@ def _compiled(program: Program, keep: bool) -> Callable[..., Any]:
         lines.append(f"{_name(variable)} = {writer.object(cell.read)}()")
     for variable, constant in program.values.items():
         lines.append(f"{_name(variable)} = {writer.object(constant.array)}")
-    for cell in () if keep else _overwritten(program):  # as the run itself did, before it needed the memory
-        lines.append(f"{writer.object(cell.write)}(None)")
+    if not keep:  # as the run itself did, before it needed the memory
+        lines += [f"{writer.object(cell.write)}(None)" for cell in _overwritten(program)]
     last = {} if keep else last_uses(program)
     for place, entry in enumerate(program.entries):
         arguments = [writer.text(argument) for argument in entry.arguments]
