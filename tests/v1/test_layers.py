@@ -176,6 +176,9 @@ def test_what_recurrent_networks_refuse():
         tf.nn.rnn_cell.MultiRNNCell([tf.nn.rnn_cell.BasicLSTMCell(3)], state_is_tuple=False)
     with pytest.raises(ValueError, match="keep_prob must be between"):
         tf.nn.rnn_cell.DropoutWrapper(cell, output_keep_prob=1.5)
+    with pytest.raises(TypeError, match="unknown arguments 'units'"):
+        tf.nn.rnn_cell.BasicLSTMCell(3, units=4)
+    assert tf.nn.rnn_cell.BasicLSTMCell(3, input_size=4).output_size == 3  # as of old
     tf.nn.dynamic_rnn(cell, tf.zeros([2, 3, 4]), dtype=tf.float32)
     with pytest.raises(ValueError, match="Variable rnn/gru_cell/gates/kernel already exists"):
         tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(3), tf.zeros([2, 3, 4]), dtype=tf.float32)

@@ -52,7 +52,7 @@ def test_names_are_those_of_tensorflow():
         assert tf.no_op("root").name == "root"
     with tf.name_scope(None, "default", [1]) as scope:
         assert scope == "default/"
-    with tf.op_scope([1], None, "default") as scope:
+    with tf.name_scope(None, "default", [1]) as scope:
         assert scope == "default_1/"
 
 
@@ -160,3 +160,17 @@ def test_order_devices_and_local_variables():
     with tf.Session() as session:
         session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
         assert [session.run(read) for _ in range(5)] == [1, 2, 3, 4, 5]
+
+
+def test_old_names_are_told_once():
+    tf.warn_of_old_names(True)
+    with pytest.warns(UserWarning, match=r"tf\.op_scope is tf\.name_scope"), tf.op_scope([], None, "o") as scope:
+        assert scope == "o/"
+    with (
+        pytest.warns(UserWarning, match=r"tf\.variable_op_scope is tf\.variable_scope"),
+        tf.variable_op_scope([], None, "v") as opened,
+    ):
+        assert opened.name == "v"
+    cell = tf.nn.rnn_cell.BasicRNNCell(2)
+    with pytest.warns(UserWarning, match=r"tf\.nn\.rnn is tf\.nn\.static_rnn"):
+        tf.nn.rnn(cell, [tf.zeros([3, 2])], dtype=tf.float32)

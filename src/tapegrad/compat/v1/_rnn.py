@@ -12,6 +12,7 @@ from ...ops.shape import concat, flip, reshape, swapaxes
 from ._frames import over_rows
 from ._graph import Tensor, convert, node
 from ._infer import Kind, kind_of
+from ._old_names import old
 from ._rnn_cells import batch_of
 from ._rnn_wrappers import initial_of
 from ._variable_scopes import variable_scope
@@ -138,7 +139,7 @@ def _each(function: Any, *trees: Any) -> Any:
     return rebuild([function(*row) for row in zip(leaves, *[flatten(tree)[0] for tree in trees[1:]], strict=True)])
 
 
-rnn = static_rnn  # its name before TensorFlow 1.0
+rnn = old("nn.rnn", "nn.static_rnn", static_rnn)
 
 
 def bidirectional_dynamic_rnn(
@@ -214,7 +215,7 @@ def static_bidirectional_rnn(
     return both, state_fw, state_bw
 
 
-bidirectional_rnn = static_bidirectional_rnn  # its name before TensorFlow 1.0
+bidirectional_rnn = old("nn.bidirectional_rnn", "nn.static_bidirectional_rnn", static_bidirectional_rnn)
 
 
 def _reversed_list(values: Sequence[Any], sequence_length: Any) -> list[Any]:

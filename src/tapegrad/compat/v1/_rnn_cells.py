@@ -98,6 +98,7 @@ class LayerRNNCell(RNNCell):
     """A cell with variables of its own; each such cell in a scope has a name of its own, too."""
 
     def __init__(self, trainable: bool = True, name: str | None = None, dtype: Any = None, **others: Any) -> None:
+        others.pop("input_size", None)  # an argument of old, which said nothing then, either
         super().__init__(trainable, name, dtype, **others)
 
     def __call__(self, inputs: Any, state: Any, scope: Any = None, **keywords: Any) -> Any:  # type: ignore[override]

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ._graph import get_default_graph
+from ._old_names import old
 from ._variable_scopes import AUTO_REUSE, VariableScope, get_variable, get_variable_scope, store_of, variable_scope
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ __all__ = [
     "make_template",
     "name_scope",
     "no_regularizer",
-    "op_scope",
     "variable_op_scope",
     "variable_scope",
 ]
@@ -43,18 +43,6 @@ def name_scope(name: str | None, default_name: str | None = None, values: Any = 
         raise ValueError("At least one of name and default_name must be provided where values are")
     with get_default_graph().name_scope(default_name if name is None else name) as scope:
         yield scope
-
-
-def op_scope(values: Any, name: str | None, default_name: str | None = None) -> contextlib.AbstractContextManager[str]:
-    """`name_scope`, with the arguments in the order of old."""
-    return name_scope(name, default_name, values)
-
-
-def variable_op_scope(
-    values: Any, name_or_scope: Any, default_name: str | None = None, **others: Any
-) -> contextlib.AbstractContextManager[VariableScope]:
-    """`variable_scope`, with the arguments in the order of old."""
-    return variable_scope(name_or_scope, default_name, values, **others)
 
 
 def control_dependencies(control_inputs: Any) -> contextlib.AbstractContextManager[None]:
@@ -105,6 +93,15 @@ def get_local_variable(name: str, *arguments: Any, **keywords: Any) -> Variable:
 
     keywords |= {"trainable": False, "collections": [*(keywords.get("collections") or ()), GraphKeys.LOCAL_VARIABLES]}
     return get_variable(name, *arguments, **keywords)
+
+
+def _variables_scoped(
+    values: Any, name_or_scope: Any, default_name: str | None = None, **others: Any
+) -> contextlib.AbstractContextManager[VariableScope]:
+    return variable_scope(name_or_scope, default_name, values, **others)
+
+
+variable_op_scope = old("variable_op_scope", "variable_scope", _variables_scoped)
 
 
 def no_regularizer(_: Any) -> None:
