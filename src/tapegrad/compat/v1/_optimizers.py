@@ -6,12 +6,13 @@ A slot is a variable that an optimizer keeps for each of the variables that it m
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..._tape import Tensor as Value
-from ..._tape import mode, recording
+from ..._tape import mode, recording, wrap
 from ...optim import rules
 from ._gradients import gradients
 from ._graph import Operation, Tensor, convert, get_default_graph, node
@@ -197,14 +198,25 @@ def _moved(
     run: Run, parameter: Any, gradient: Any, *others: Any, target: Variable, slots: Sequence[Variable], rule: Rule
 ) -> Any:
     """Give a variable and its slots their next values."""
+    count = 2 + len(slots)
+    values = [parameter, gradient, *others]
+
+    def apply(*arrays: Any) -> Any:
+        new = rules._apply(rule, arrays[:count], arrays[count:])
+        return new if slots else (new,)
+
     with recording(False):
-        if mode.tracer is not None:  # the steps of the rule become a part of the program, which joins them
-            new = rule(parameter, gradient, *others)
-        else:
-            arrays = [_plain(value) for value in (parameter, gradient, *others)]
-            count = 2 + len(slots)
-            new = rules._apply(rule, arrays[:count], arrays[count:])
-    moved, *kept = new if slots else (new,)
+        tracer = mode.tracer
+        if tracer is not None and math.prod(parameter.shape) < rules._SMALL:
+            # The steps of the rule become a part of the program, which joins them with others of small arrays.
+            new = rule(*values)
+            new = new if slots else (new,)
+        else:  # one pass over memory, in a program too
+            new = [wrap(np.asarray(array)) for array in apply(*map(_plain, values))]
+            if tracer is not None:
+                inputs = [value if isinstance(value, Value) else wrap(np.asarray(value)) for value in values]
+                tracer.ran("update", apply, inputs, new)
+    moved, *kept = new
     for slot, value in zip(slots, kept, strict=True):
         run.session.assign(slot, value)
     run.session.assign(target, moved)
