@@ -62,11 +62,17 @@ def test_slices_are_shuffled_anew_each_time_round():
     assert all(y == 2 * x for x, y in found)
 
 
+def shuffled(seed):
+    with tf.Graph().as_default():
+        queue = tf.train.range_input_producer(100, num_epochs=1, shuffle=False)
+        batch = tf.train.shuffle_batch([queue.dequeue()], 10, capacity=50, min_after_dequeue=20, seed=seed)
+        with started() as session:
+            return [number for part in all_of(session, batch) for number in part.tolist()]
+
+
 def test_shuffled_batches_draw_from_what_waits():
-    queue = tf.train.range_input_producer(100, num_epochs=1, shuffle=False)
-    batch = tf.train.shuffle_batch([queue.dequeue()], 10, capacity=50, min_after_dequeue=20, seed=3)
-    with started() as session:
-        found = [number for part in all_of(session, batch) for number in part.tolist()]
+    found = shuffled(3)
+    assert shuffled(3) == found != shuffled(4)
     assert sorted(found) == list(range(100))
     assert found != list(range(100))
     assert all(number < place + 41 for place, number in enumerate(found))
