@@ -50,7 +50,8 @@ def test_py_func_of_another_kind_or_number():
 def test_print_shows_values_and_does_not_keep_a_run_from_being_compiled(capsys):
     x = tf.placeholder(tf.float32, [None, 2])
     w = tf.Variable([[1.0], [2.0]])
-    y = tf.reduce_sum(tf.matmul(tf.Print(x, [x, tf.shape(x)], "x: ", first_n=4, summarize=3), w))
+    product = tf.matmul(tf.Print(x, [x, tf.shape(x)], "x: ", first_n=4, summarize=3), w)
+    y = tf.reduce_sum(tf.Print(product, [w], first_n=0))
     slope = tf.gradients(y, w)[0]
     with tf.Session() as sess:
         sess.run(w.initializer)
@@ -174,7 +175,7 @@ def test_records_of_text():
     number, real, text = tf.decode_csv(line, [[0], [1.5], tf.constant(["?"])])
     assert [t.dtype.name for t in (number, real, text)] == ["int32", "float32", "string"]
     assert number.shape.as_list() == [None]
-    fed = {line: ['1,2.5,"a,b"', "7,,", '3,1e3,say ""hi""']}
+    fed = {line: ['1,2.5,"a,b"', "7,,\r\n", '3,1e3,say ""hi""']}
     a, b, c = run(number, real, text, feeds=fed)
     assert (a.tolist(), b.tolist(), c.tolist()) == ([1, 7, 3], [2.5, 1.5, 1000], [b"a,b", b"?", b'say ""hi""'])
     with pytest.raises(tf.errors.InvalidArgumentError, match="Expect 2 fields but have 3 in record 0"):

@@ -10,7 +10,9 @@ def several(tensor, runs=5, feeds=None):
     """A tensor's values in a new session; from the third run on they are those of a program."""
     with tf.Session() as sess:
         sess.run(tf.global_variables_initializer())
-        return [sess.run(tensor, feeds) for _ in range(runs)]
+        values = [sess.run(tensor, feeds) for _ in range(runs)]
+        assert not any(planned._parts is not None and planned._parts._refused for planned in sess._plans.values())
+        return values
 
 
 def differ(values):

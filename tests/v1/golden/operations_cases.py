@@ -115,6 +115,7 @@ for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equ
 case("pow", lambda tf, x, y: tf.pow(x, y), P, Y)
 case("pow_number", lambda tf, x: tf.pow(x, 2), X)
 case("maximum_tie", lambda tf, x: tf.maximum(0.0, x), np.array([0, 1, -1, 0], np.float32))
+case("maximum_tie_first", lambda tf, x: tf.maximum(x, 0.0), np.array([0, 1, -1, 0], np.float32))
 case("minimum_tie", lambda tf, x: tf.minimum(x, 0.0), np.array([0, 1, -1, 0], np.float32))
 case("operators", lambda tf, x, y: [x + y, x - y, x * y, x / y, x // y, x % y, x**2.0, -x, abs(x), 2 - x, 3 / y], X, P)
 case("comparisons", lambda tf, x, y: [x < y, x <= y, x > y, x >= y], X, Y)

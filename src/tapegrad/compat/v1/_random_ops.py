@@ -6,7 +6,6 @@ Without one it draws from tapegrad's stream. The numbers are not those that Tens
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from ..._tape import mode, wrap
 from ...ops.indexing import take
 from ...ops.reduction import argmax
 from ...ops.shape import astype
+from ...primitive import constant as without_gradient
+from ...tensor import tensor as new_value
 from . import _dtypes as dtypes
 from ._arguments import chosen, plain, sizes_argument, sizes_in
 from ._graph import Tensor, convert, get_default_graph, node
@@ -70,25 +71,43 @@ def draws(
     `finish` computes with ops, which may be compiled and differentiated.
     """
     seeds = get_seed(seed)
-    key = object()  # under which a session keeps the stream
+    key = object()  # under which a session keeps how often it has drawn
 
     def drawn(run: Run, *values: Any) -> Any:
         if seeds[0] is None:
-            stream = streams._current()
+            array = _from_stream(lambda numbers: draw(numbers, *values))
         else:
-            stream = run.session.kept(key, functools.partial(streams.Generator, _one(*seeds)))
-
-        def once() -> Any:
-            with stream._lock:
-                return draw(stream._numbers, *values)
-
-        array = once()
-        if mode.tracer is not None:
-            array = wrap(array)
-            mode.tracer.drawn(once, array)  # so that a program draws anew each time
+            count = run.session.kept(key, lambda: new_value(np.zeros((), np.int64), dtype=np.int64))
+            for value in values:
+                if value.dtype.kind in "iu" and value.ndim <= 1:
+                    plain(value)  # it may be a size, which a program must know
+            array = _numbered(count, *values, draw=draw, seed=_one(*seeds))
+            count.assign_(count + 1)
         return array if finish is None else finish(array, *values)
 
     return node(kind, drawn, inputs, name, in_run=True, sample=sample)  # type: ignore[no-any-return]
+
+
+def _from_stream(draw: Callable[[np.random.Generator], Any]) -> Any:
+    """What `draw` takes from tapegrad's stream, anew each time that a program runs."""
+    stream = streams._current()
+
+    def once() -> Any:
+        with stream._lock:
+            return draw(stream._numbers)
+
+    array = once()
+    if mode.tracer is not None:
+        array = wrap(array)
+        mode.tracer.drawn(once, array)
+    return array
+
+
+# The draw of a number is a function of it and of the seed, so that a program and the operations by themselves agree.
+_numbered = without_gradient(
+    lambda count, *values, draw, seed: draw(np.random.Generator(np.random.PCG64([seed, int(count)])), *values),
+    name="numbered_draw",
+)
 
 
 def _one(of_graph: int | None, of_operation: int | None) -> int:
