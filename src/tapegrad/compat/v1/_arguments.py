@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._tape import Tensor as Value
+from ...tensor import asarray
 from ._graph import Tensor, _holds_tensors, convert
 from ._infer import constant_value
 from ._shapes import Dimension, TensorShape
@@ -73,3 +74,10 @@ def plain(value: Any) -> np.ndarray[Any, Any]:
 def sizes_in(given: tuple[Any, ...], shape: tuple[int, ...] | None) -> tuple[int, ...]:
     """The sizes that `sizes_argument` gave, when a session runs."""
     return tuple(plain(given[0]).reshape(-1).tolist()) if shape is None else shape
+
+
+def beside(x: Any, *others: Any) -> Any:
+    """`x` as a Tensor where one of `others`, places in it, is: by these alone an op would not get into a program."""
+    if isinstance(x, Value) or not any(isinstance(other, Value) for other in others):
+        return x
+    return asarray(x)

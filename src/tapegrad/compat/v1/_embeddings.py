@@ -10,7 +10,7 @@ from ...ops import elementwise, indexing, reduction
 from ...ops import shape as shaping
 from ...primitive import constant as without_gradient
 from . import _dtypes as dtypes
-from ._arguments import plain, sizes_argument, sizes_in
+from ._arguments import beside, plain, sizes_argument, sizes_in
 from ._graph import Tensor, convert, get_default_graph, node, operands
 from ._infer import Kind
 from ._math import clip_by_norm
@@ -141,7 +141,7 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
     """Whether the score of each row's target is among its `k` highest: `(N, C), (N,) -> (N,)`."""
 
     def among(scores: Any, targets: Any, k: Any) -> Any:
-        own = indexing.take_along_axis(scores, shaping.expand_dims(targets, -1), -1)
+        own = indexing.take_along_axis(beside(scores, targets), shaping.expand_dims(targets, -1), -1)
         higher = reduction.sum(shaping.astype(elementwise.greater(scores, own), np.int64), -1)
         return elementwise.logical_and(elementwise.less(higher, k), elementwise.isfinite(own[..., 0]))
 

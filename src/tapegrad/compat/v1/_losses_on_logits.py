@@ -14,7 +14,7 @@ from ...ops import activation, elementwise
 from ...ops import loss as losses
 from ...ops import shape as shaping
 from ...primitive import primitive
-from ._arguments import axes_of, chosen
+from ._arguments import axes_of, beside, chosen
 from ._array import stop_gradient
 from ._graph import Tensor, convert, get_default_graph, node, operands
 
@@ -105,7 +105,11 @@ def sparse_softmax_cross_entropy_with_logits(
                 f"Rank mismatch: Rank of labels (received {have}) should equal rank of logits minus 1 "
                 f"(received {want})."
             )
-        return node("SparseSoftmaxCrossEntropyWithLogits", losses.softmax_cross_entropy, [scores, classes])  # type: ignore[no-any-return]
+        return node("SparseSoftmaxCrossEntropyWithLogits", _of_classes, [scores, classes])  # type: ignore[no-any-return]
+
+
+def _of_classes(logits: Any, classes: Any) -> Any:
+    return losses.softmax_cross_entropy(beside(logits, classes), classes)
 
 
 def sigmoid_cross_entropy_with_logits(

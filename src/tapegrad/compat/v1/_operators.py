@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._tape import Tensor as Value
 from ...ops import elementwise, indexing, product
-from ._arguments import plain
+from ._arguments import beside, plain
 from ._graph import Tensor, convert, node, operands
 from ._variables import Variable
 
@@ -46,7 +46,7 @@ def _getitem(x: Any, key: Any, name: str | None = None) -> Tensor:
 
     def item(value: Any, *numbers: Any) -> Any:
         given = iter(numbers)
-        return indexing.getitem(value, tuple([_filled(k, given) for k in plan]))
+        return indexing.getitem(beside(value, *numbers), tuple([_filled(k, given) for k in plan]))
 
     def sample(value: Any, *numbers: Any) -> Any:
         given = iter(numbers)

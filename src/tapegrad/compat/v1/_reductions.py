@@ -12,7 +12,7 @@ from ...ops.indexing import index_add
 from ...primitive import constant as without_gradient
 from ...primitive import primitive
 from . import _dtypes as dtypes
-from ._arguments import axes_of, chosen, fixed, plain
+from ._arguments import axes_of, beside, chosen, fixed, plain
 from ._graph import Tensor, convert, node, operands
 from ._infer import Kind
 
@@ -286,7 +286,7 @@ def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any, name: s
 
     def total(data: Any, ids: Any, count: Any) -> Any:
         rest = data.shape[np.ndim(ids) :]
-        return index_add(np.zeros((int(plain(count)), *rest), data.dtype), ids, data)
+        return index_add(np.zeros((int(plain(count)), *rest), data.dtype), ids, beside(data, ids))
 
     return node("UnsortedSegmentSum", total, [data, segment_ids, num_segments], name)  # type: ignore[no-any-return]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ops import indexing
+from ._arguments import beside
 from ._graph import Tensor, convert, node
 from ._infer import Kind
 from ._variables import variable_of
@@ -23,7 +24,7 @@ def _scatter(kind: str, change: Callable[[Any, Any, Any], Any]) -> Callable[...,
     def apply(run: Run, indices: Any, updates: Any, *, target: Any) -> Any:
         value = run.session.read(target, False)
         key = (indices,) if kind != "ScatterNdUpdate" else tuple(indices[..., n] for n in range(np.shape(indices)[-1]))
-        return run.session.assign(target, change(value, key, updates))
+        return run.session.assign(target, change(value, key, beside(updates, indices)))
 
     def call(ref: Any, indices: Any, updates: Any, use_locking: bool = True, name: str | None = None) -> Tensor:
         variable = variable_of(ref)

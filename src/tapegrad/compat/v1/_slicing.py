@@ -9,7 +9,7 @@ import numpy as np
 from ...ops import elementwise, indexing
 from ...ops import shape as shaping
 from ...ops.embeddings import embedding
-from ._arguments import axes_of, chosen, fixed, plain, sizes_argument, sizes_in
+from ._arguments import axes_of, beside, chosen, fixed, plain, sizes_argument, sizes_in
 from ._graph import Tensor, _holds_tensors, _pack, convert, get_default_graph, node, operands
 from ._infer import Kind, kind_of
 
@@ -222,7 +222,7 @@ def strided_slice(
 
 def rows(params: Any, indices: Any) -> Any:
     """The rows of an array at some places; a place that does not exist is an error, as TensorFlow has it."""
-    shape = np.shape(params)
+    shape, params = np.shape(params), beside(params, indices)
     if len(shape) == 2:
         return embedding(params, indices)
     flat = embedding(shaping.reshape(params, (shape[0], -1)), indices)
@@ -251,7 +251,7 @@ def gather(
                 raise ValueError(f"gather: with batch_dims={batch_dims}, only that axis is covered, got axis={place}")
             grid = np.indices(np.shape(indices)[:batch_dims], sparse=True)
             grid = tuple(g.reshape(*g.shape, *[1] * (np.ndim(indices) - batch_dims)) for g in grid)
-            return params[(*grid, indices)]
+            return indexing.getitem(beside(params, indices), (*grid, indices))
 
         return node("GatherV2", each, [params, indices], name)  # type: ignore[no-any-return]
 
@@ -288,7 +288,7 @@ def _key(indices: Any) -> Any:
 
 
 def _at_places(params: Any, indices: Any) -> Any:
-    return indexing.getitem(params, _key(indices)) if np.shape(indices)[-1] else params
+    return indexing.getitem(beside(params, indices), _key(indices)) if np.shape(indices)[-1] else params
 
 
 def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Tensor:
@@ -296,7 +296,9 @@ def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) 
     given, sizes = sizes_argument(shape)
 
     def put(indices: Any, updates: Any, *given: Any) -> Any:
-        return indexing.index_add(np.zeros(sizes_in(given, sizes), updates.dtype), _key(indices), updates)
+        return indexing.index_add(
+            np.zeros(sizes_in(given, sizes), updates.dtype), _key(indices), beside(updates, indices)
+        )
 
     return node("ScatterNd", put, [indices, updates, *given], name)  # type: ignore[no-any-return]
 
@@ -338,7 +340,8 @@ def boolean_mask(tensor: Any, mask: Any, name: str | None = "boolean_mask", axis
     first = axes_of(axis) or 0
 
     def choose(value: Any, places: Any) -> Any:
-        return value[(*[slice(None)] * first, *[places[:, n] for n in range(np.shape(places)[1])])]
+        key = [places[:, n] for n in range(np.shape(places)[1])]
+        return indexing.getitem(beside(value, places), (*[slice(None)] * first, *key))
 
     def sample(value: Any, places: Any) -> Any:
         sizes = kind_of(tensor).sizes
@@ -371,7 +374,9 @@ def reverse_sequence(
         sizes[along], sizes[batch] = 1, -1
         lengths = shaping.reshape(shaping.astype(lengths, np.int64), sizes)
         return indexing.take_along_axis(
-            x, elementwise.where(elementwise.less(places, lengths), lengths - 1 - places, places), along
+            beside(x, lengths),
+            elementwise.where(elementwise.less(places, lengths), lengths - 1 - places, places),
+            along,
         )
 
     return node("ReverseSequence", turn, [input, seq_lengths], name)  # type: ignore[no-any-return]

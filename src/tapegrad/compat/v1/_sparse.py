@@ -9,7 +9,7 @@ import numpy as np
 from ...ops import indexing
 from ...ops import shape as shaping
 from . import _dtypes as dtypes
-from ._arguments import plain, sizes_argument, sizes_in
+from ._arguments import beside, plain, sizes_argument, sizes_in
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import Kind, constant_value, kind_of
 from ._placeholders import placeholder
@@ -167,7 +167,7 @@ def sparse_tensor_dense_matmul(
         rows, columns = (indices[:, 1], indices[:, 0]) if adjoint_a else (indices[:, 0], indices[:, 1])
         b = shaping.matrix_transpose(b) if adjoint_b else b
         count = int(plain(shape)[1 if adjoint_a else 0])
-        parts = shaping.expand_dims(values, -1) * indexing.take(b, columns, 0)
+        parts = shaping.expand_dims(values, -1) * indexing.take(beside(b, columns), columns, 0)
         return indexing.index_add(np.zeros((count, b.shape[1]), b.dtype), (rows,), parts)
 
     def sample(indices: Any, values: Any, shape: Any, b: Any) -> Any:
