@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from ._array import diag as tensor_diag
+from ._array import diag_part as tensor_diag_part
 from ._array import eye, matrix_transpose, trace
 from ._array import matrix_band_part as band_part
 from ._array import matrix_diag as diag
 from ._array import matrix_diag_part as diag_part
+from ._array import matrix_transpose as adjoint
+from ._array import matrix_transpose as transpose
 from ._linear_algebra import cholesky, qr, svd
 from ._linear_algebra import matrix_determinant as det
 from ._linear_algebra import matrix_inverse as inv
@@ -18,6 +22,7 @@ from ._normalization import l2_normalize
 from ._reductions import norm
 
 __all__ = [
+    "adjoint",
     "band_part",
     "cholesky",
     "det",
@@ -36,6 +41,9 @@ __all__ = [
     "qr",
     "solve",
     "svd",
+    "tensor_diag",
+    "tensor_diag_part",
     "tensordot",
     "trace",
+    "transpose",
 ]

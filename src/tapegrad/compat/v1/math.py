@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from . import _math, _reductions
-from ._activations import softplus, softsign
+from ._activations import log_softmax, softmax, softplus, softsign
 from ._embeddings import in_top_k, top_k
 from ._math import *
+from ._math import div_no_nan as divide_no_nan
 from ._normalization import l2_normalize, zero_fraction
 from ._reductions import *
 from ._reductions import reduce_euclidean_norm, reduce_std, reduce_variance
 from ._slicing import invert_permutation
 
 __all__ = [
+    "divide_no_nan",
     "in_top_k",
     "invert_permutation",
     "l2_normalize",
+    "log_softmax",
     "reduce_euclidean_norm",
     "reduce_std",
     "reduce_variance",
+    "softmax",
     "softplus",
     "softsign",
     "top_k",
