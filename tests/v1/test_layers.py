@@ -196,3 +196,14 @@ def test_sizes_that_are_fed():
         a, b = session.run([outputs, free], {x: values, batch: count})
         assert a.shape == (count, steps, 3)
         np.testing.assert_allclose(a, b, 1e-5, 1e-6)
+
+
+def test_a_training_step_of_large_weights_is_compiled():
+    x = tf.placeholder(tf.float32, [None, 4])
+    loss = tf.reduce_sum(tf.square(tf.layers.dense(tf.layers.dense(x, 300), 300)))
+    step = tf.train.AdamOptimizer(0.1).minimize(loss)
+    session = started()
+    for _ in range(4):
+        session.run(step, {x: X[:8]})
+    (planned,) = [p for p in session._plans.values() if p._parts is not None]
+    assert not planned._parts._refused

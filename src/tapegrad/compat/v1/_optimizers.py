@@ -214,8 +214,16 @@ def _moved(
         else:  # one pass over memory, in a program too
             new = [wrap(np.asarray(array)) for array in apply(*map(_plain, values))]
             if tracer is not None:
-                inputs = [value if isinstance(value, Value) else wrap(np.asarray(value)) for value in values]
-                tracer.ran("update", apply, inputs, new)
+                places = [place for place, value in enumerate(values) if isinstance(value, Value)]
+                fixed = [None if isinstance(value, Value) else np.asarray(value) for value in values]
+
+                def again(*changing: Any) -> Any:
+                    every = list(fixed)
+                    for place, array in zip(places, changing, strict=True):
+                        every[place] = array
+                    return apply(*every)
+
+                tracer.ran("update", again, [values[place] for place in places], new)
     moved, *kept = new
     for slot, value in zip(slots, kept, strict=True):
         run.session.assign(slot, value)
