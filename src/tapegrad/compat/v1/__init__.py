@@ -16,6 +16,7 @@ from ._array import size_of as size
 from ._array import tuple_of as tuple
 from ._config import *
 from ._control import *
+from ._diagonals import *
 from ._dtypes import (
     DType,
     as_dtype,

@@ -24,8 +24,6 @@ __all__ = [
     "broadcast_dynamic_shape",
     "broadcast_static_shape",
     "broadcast_to",
-    "diag",
-    "diag_part",
     "expand_dims",
     "eye",
     "fill",
@@ -33,9 +31,6 @@ __all__ = [
     "identity_n",
     "lin_space",
     "linspace",
-    "matrix_band_part",
-    "matrix_diag",
-    "matrix_diag_part",
     "matrix_transpose",
     "meshgrid",
     "one_hot",
@@ -50,7 +45,6 @@ __all__ = [
     "squeeze",
     "stop_gradient",
     "tile",
-    "trace",
     "transpose",
     "zeros",
     "zeros_like",
@@ -370,56 +364,6 @@ def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = dtypes.bool_, n
     known = None if maxlen is None else convert(maxlen)
     sample = None if known is not None else lambda lengths: Kind((*np.shape(lengths), None), kind)
     return node("SequenceMask", mask, [lengths, *([] if known is None else [known])], name, sample=sample)  # type: ignore[no-any-return]
-
-
-# --------------------------------------------------------------------------------------------------
-# Matrices
-
-
-def diag(diagonal: Any, name: str | None = None) -> Tensor:
-    """A matrix with the elements of a vector on its diagonal."""
-    return node("Diag", _on_diagonal, [diagonal], name)  # type: ignore[no-any-return]
-
-
-def matrix_diag(diagonal: Any, name: str | None = None) -> Tensor:
-    """Matrices with the last dimension of `diagonal` on their diagonals: `(..., N) -> (..., N, N)`."""
-    return node("MatrixDiag", _on_diagonal, [diagonal], name)  # type: ignore[no-any-return]
-
-
-def _on_diagonal(x: Any) -> Any:
-    return elementwise.where(np.eye(x.shape[-1], dtype=bool), shaping.expand_dims(x, -1), np.zeros((), x.dtype))
-
-
-def _of_diagonal(x: Any) -> Any:
-    places = np.arange(min(x.shape[-2:]))
-    return x[..., places, places]
-
-
-def diag_part(input: Any, name: str | None = None) -> Tensor:
-    """The diagonal of a matrix."""
-    return node("DiagPart", _of_diagonal, [input], name)  # type: ignore[no-any-return]
-
-
-def matrix_diag_part(input: Any, name: str | None = None) -> Tensor:
-    """The diagonals of matrices: `(..., M, N) -> (..., min(M, N))`."""
-    return node("MatrixDiagPart", _of_diagonal, [input], name)  # type: ignore[no-any-return]
-
-
-def trace(x: Any, name: str | None = None) -> Tensor:
-    """The sum of the diagonal of each matrix."""
-    return node("Trace", lambda x: _of_diagonal(x).sum(-1), [x], name)  # type: ignore[no-any-return]
-
-
-def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Tensor:
-    """Matrices with zeros further than so many places from the diagonal; a negative number keeps that whole half."""
-
-    def keep(x: Any, lower: Any, upper: Any) -> Any:
-        lower, upper = int(plain(lower)), int(plain(upper))
-        distance = np.arange(x.shape[-2])[:, None] - np.arange(x.shape[-1])
-        near = ((lower < 0) | (distance <= lower)) & ((upper < 0) | (-distance <= upper))
-        return elementwise.where(near, x, np.zeros((), x.dtype))
-
-    return node("MatrixBandPart", keep, [input, num_lower, num_upper], name)  # type: ignore[no-any-return]
 
 
 # --------------------------------------------------------------------------------------------------
