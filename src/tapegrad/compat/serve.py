@@ -32,6 +32,9 @@ DEEP = {
     "contrib.learn.datasets.mnist": "examples.tutorials.mnist.input_data",
     "contrib.rnn.python.ops.core_rnn_cell": "nn.rnn_cell",
     "contrib.rnn.python.ops.rnn_cell": "contrib.rnn",
+    "models.rnn.rnn": "nn",
+    "models.rnn.rnn_cell": "nn.rnn_cell",
+    "models.rnn.seq2seq": "contrib.legacy_seq2seq",
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._missing import not_covered
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,3 +35,6 @@ def map_and_batch(
 def ignore_errors() -> Callable[[Dataset], Dataset]:
     """Leave elements out that could not be computed."""
     return lambda dataset: dataset._without_errors()
+
+
+__getattr__ = not_covered(__name__)

@@ -9,6 +9,7 @@ import numpy as np
 from ._dataset import Dataset
 from ._graph import array_of, get_default_graph
 from ._infer import Kind
+from ._missing import not_covered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,3 +102,6 @@ def _batches(arrays: list[Any], size: int, epochs: int | None, shuffle: bool) ->
 
     kinds = tuple(Kind((None, *array.shape[1:]), array.dtype) for array in arrays)
     return list(Dataset(elements, kinds).make_one_shot_iterator().get_next())
+
+
+__getattr__ = not_covered(__name__)

@@ -22,6 +22,12 @@ REFUSED = {
     "contrib.distribute": "training runs in one process",
     "contrib.eager": "tapegrad itself computes at once",
     "contrib.factorization": "clusters are not differentiated; scikit-learn has them",
+    "contrib.image": "tf.image has most of it",
+    "contrib.lookup": "a Python dict before the graph",
+    "contrib.opt": "tf.train has optimizers",
+    "contrib.summary": "tf.summary has it",
+    "contrib.training": "tf.train has it",
+    "contrib.estimator": "tf.estimator has it",
     "contrib.learn": "it was replaced by tf.estimator in TensorFlow 1 already",
     "contrib.lite": "models are not converted for other devices",
     "contrib.slim": "it is a library of its own; tf.contrib.layers has most of its layers",
@@ -45,13 +51,14 @@ REFUSED = {
 class NotCoveredError(AttributeError):
     """A name that is not there. What to say of it is looked for only when someone reads it: `hasattr` asks often."""
 
-    def __init__(self, path: str, name: str) -> None:
-        super().__init__(path, name)
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(module, name)
         self.name = name
-        self._path = path
+        self._module = module
 
     def __str__(self) -> str:
-        return advice(self._path, str(self.name))
+        paths = {module.__name__: path for path, module in public_modules()}
+        return advice(paths.get(self._module, self._module.removeprefix(ROOT).strip(".")), str(self.name))
 
 
 def not_covered(module: str) -> Callable[[str], Any]:
@@ -60,7 +67,7 @@ def not_covered(module: str) -> Callable[[str], Any]:
     def missing(name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        raise NotCoveredError(module.removeprefix(ROOT).strip("."), name)
+        raise NotCoveredError(module, name)
 
     return missing
 
@@ -103,28 +110,33 @@ def nearest(path: str, name: str) -> str | None:
 
 
 def public_modules() -> Iterator[tuple[str, types.ModuleType]]:
-    """The root, which is called "", and every public module below it, each with its dotted name."""
+    """The root, which is called "", and every public module below it, each with its shortest dotted name."""
     root = importlib.import_module(ROOT)
+    seen: set[types.ModuleType] = {root}
     waiting = [("", root)]
     while waiting:
         path, module = waiting.pop(0)
         yield path, module
-        below = root._PARTS if module is root else getattr(module, "_PARTS", ())
-        for name in sorted({*below, *public_names(module)}):
+        for name in public_names(module):
             try:
                 inner = getattr(module, name, None)
             except ImportError:  # of an extra that is not installed
                 continue
-            if isinstance(inner, types.ModuleType) and inner.__name__ == f"{module.__name__}.{name}":
+            if isinstance(inner, types.ModuleType) and inner not in seen:
+                seen.add(inner)
                 waiting.append((f"{path}.{name}".strip("."), inner))
 
 
 def public_names(module: types.ModuleType) -> list[str]:
-    """The names that scripts may use of a module."""
-    listed = getattr(module, "__all__", None)
-    names = [name for name in (vars(module) if listed is None else listed) if not name.startswith("_")]
-    parts: set[str] = vars(module).get("_PARTS", set())
-    return sorted({name for name in names if _is_ours(vars(module).get(name), name)} | parts)
+    """The names that scripts may use of a module, those among them that are imported when first asked for."""
+    own = vars(module)
+    names = {name for name in own.get("__all__", own) if not name.startswith("_") and _is_ours(own.get(name), name)}
+    if "__all__" not in own:  # other modules of a package are attributes of it once someone has imported them
+        names = {name for name in names if name in _TOLD or not isinstance(own[name], types.ModuleType)}
+    return sorted({*names, *own.get("_PARTS", ()), *own.get("_FROM", ())})
+
+
+_TOLD = {"errors", "tutorials", "mnist", "input_data", "flags"}
 
 
 def _is_ours(value: Any, name: str) -> bool:
@@ -132,4 +144,6 @@ def _is_ours(value: Any, name: str) -> bool:
         return False
     if isinstance(value, types.ModuleType):
         return value.__name__.startswith(ROOT)
-    return getattr(value, "__module__", None) not in ("typing", "collections.abc", "types", "pathlib", "contextlib")
+    return getattr(value, "__module__", "") not in (
+        "typing", "collections.abc", "types", "pathlib", "contextlib", __name__,
+    )  # fmt: skip

@@ -17,6 +17,7 @@ from ...ops.shape import reshape
 from . import _dtypes as dtypes
 from ._control import cond
 from ._graph import Tensor, convert, get_default_graph, node
+from ._missing import not_covered
 from ._rnn import static_rnn
 from ._rnn_cells import batch_of, zeros
 from ._rnn_wrappers import EmbeddingWrapper, OutputProjectionWrapper, linear
@@ -377,3 +378,6 @@ def model_with_buckets(
             loss = sequence_loss_by_example if per_example_loss else sequence_loss
             losses.append(loss(made, targets[:after], weights[:after], softmax_loss_function=softmax_loss_function))
     return outputs, losses
+
+
+__getattr__ = not_covered(__name__)

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from . import flags
+from ._missing import not_covered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,3 +26,6 @@ def run(main: Callable[[list[str]], Any] | None = None, argv: Sequence[str] | No
         print(f"FATAL Flags parsing error: {error}", file=sys.stderr)
         sys.exit(1)
     sys.exit((main or sys.modules["__main__"].main)(rest))
+
+
+__getattr__ = not_covered(__name__)

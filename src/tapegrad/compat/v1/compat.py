@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import v1
+from ._missing import not_covered
 
 __all__ = [
     "as_bytes",
@@ -56,3 +57,6 @@ def as_str_any(value: Any) -> str:
 def path_to_str(path: Any) -> Any:
     """A path object as a string; anything else as it is."""
     return as_str_any(os.fspath(path)) if hasattr(path, "__fspath__") else path
+
+
+__getattr__ = not_covered(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import _data_experimental as experimental
 from ._dataset import Dataset, FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
 from ._iterator import Iterator, make_initializable_iterator, make_one_shot_iterator
+from ._missing import not_covered
 
 __all__ = [
     "Dataset", "FixedLengthRecordDataset", "Iterator", "TFRecordDataset", "TextLineDataset", "experimental",
@@ -26,3 +27,6 @@ def get_output_shapes(of: Dataset | Iterator) -> object:
 def get_output_classes(of: Dataset | Iterator) -> object:
     """`tf.Tensor`, in the places of the elements' parts."""
     return of.output_classes
+
+
+__getattr__ = not_covered(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import TapegradError
+from ._missing import not_covered
 
 __all__ = [
     "AbortedError",
@@ -126,3 +127,6 @@ class DataLossError(OpError):
     """A file is damaged."""
 
     error_code = 15
+
+
+__getattr__ = not_covered(__name__)

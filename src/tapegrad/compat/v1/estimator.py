@@ -12,9 +12,12 @@ from ._canned import (
     LinearRegressor,
 )
 from ._estimator import Estimator, EstimatorSpec, EvalSpec, ModeKeys, RunConfig, TrainSpec, train_and_evaluate
+from ._missing import not_covered
 
 __all__ = [
     "DNNClassifier", "DNNLinearCombinedClassifier", "DNNLinearCombinedRegressor", "DNNRegressor", "Estimator",
     "EstimatorSpec", "EvalSpec", "LinearClassifier", "LinearRegressor", "ModeKeys", "RunConfig", "TrainSpec", "inputs",
     "train_and_evaluate",
 ]  # fmt: skip
+
+__getattr__ = not_covered(__name__)

@@ -17,6 +17,7 @@ from . import _dtypes as dtypes
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import Kind, kind_of
 from ._initializers import truncated_normal_initializer, zeros_initializer
+from ._missing import not_covered
 from ._scopes import get_variable, variable_scope
 from ._slicing import rows
 from ._string_ops import bucket_of
@@ -472,3 +473,6 @@ def _summed(table: Any, ids: Tensor, combiner: str) -> Tensor:
     width = convert(table).shape[1].value
     kind = Kind((None, width), np.dtype(np.float32))
     return node("SparseSum", put_together, [table, places, shares], sample=lambda *_: kind)  # type: ignore[no-any-return]
+
+
+__getattr__ = not_covered(__name__)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ._missing import not_covered
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -318,3 +320,6 @@ def mark_flags_as_required(flag_names: Any, flag_values: Any = None) -> None:
     """Refuse to start without these flags."""
     for name in flag_names:
         mark_flag_as_required(name, flag_values)
+
+
+__getattr__ = not_covered(__name__)

@@ -9,6 +9,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from . import errors
+from ._missing import not_covered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,3 +215,5 @@ def Walk(top: Any, in_order: bool = True) -> Iterator[tuple[str, list[str], list
 
 copy, exists, isdir, listdir, makedirs, mkdir = Copy, Exists, IsDirectory, ListDirectory, MakeDirs, MkDir
 remove, rename, rmtree, stat, walk = Remove, Rename, DeleteRecursively, Stat, Walk
+
+__getattr__ = not_covered(__name__)

@@ -15,6 +15,7 @@ from ._colours import *
 from ._graph import Tensor, convert, get_default_graph, node
 from ._image_files import *
 from ._infer import Kind
+from ._missing import not_covered
 from ._random_ops import draws, random_uniform
 from ._resizing import *
 from ._slicing import slice_of, stack
@@ -234,3 +235,6 @@ def total_variation(images: Any, name: str | None = None) -> Tensor:
         return down + elementwise.abs(x[..., 1:, :] - x[..., :-1, :]).sum(axes)
 
     return node("total_variation", measure, [images], name)  # type: ignore[no-any-return]
+
+
+__getattr__ = not_covered(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import gfile
+from ._missing import not_covered
 from ._queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from ._records_parsing import (
     FixedLenFeature,
@@ -20,3 +21,5 @@ __all__ = [
     "decode_raw", "encode_base64", "gfile", "matching_files", "parse_example", "parse_single_example", "read_file",
     "tf_record_iterator", "write_file",
 ]  # fmt: skip
+
+__getattr__ = not_covered(__name__)

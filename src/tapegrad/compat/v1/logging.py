@@ -7,6 +7,8 @@ import sys
 from logging import DEBUG, ERROR, FATAL, INFO, WARN
 from typing import Any
 
+from ._missing import not_covered
+
 __all__ = [
     "DEBUG", "ERROR", "FATAL", "INFO", "WARN", "TaskLevelStatusMessage", "debug", "error", "fatal", "flush",
     "get_verbosity", "info", "log", "log_every_n", "log_first_n", "log_if", "set_verbosity", "vlog", "warn", "warning",
@@ -90,3 +92,6 @@ def flush() -> None:
     """Write what waits to be written."""
     for handler in _logger.handlers:
         handler.flush()
+
+
+__getattr__ = not_covered(__name__)

@@ -11,6 +11,7 @@ from ...ops import elementwise, loss, reduction
 from ...ops.activation import relu
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import kind_of
+from ._missing import not_covered
 from ._shapes import compatible
 from ._variables import GraphKeys
 
@@ -352,3 +353,6 @@ def _total(losses: Sequence[Any], name: str) -> Tensor:
         return first
 
     return node("AddN", add, list(losses), name)  # type: ignore[no-any-return]
+
+
+__getattr__ = not_covered(__name__)

@@ -7,6 +7,7 @@ from ._activations import log_softmax, softmax, softplus, softsign
 from ._embeddings import in_top_k, top_k
 from ._math import *
 from ._math import div_no_nan as divide_no_nan
+from ._missing import not_covered
 from ._normalization import l2_normalize, zero_fraction
 from ._reductions import *
 from ._reductions import reduce_euclidean_norm, reduce_std, reduce_variance
@@ -29,3 +30,5 @@ __all__ = [
 ]
 __all__ += _math.__all__
 __all__ += _reductions.__all__
+
+__getattr__ = not_covered(__name__)

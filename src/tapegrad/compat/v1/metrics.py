@@ -14,6 +14,7 @@ from ..._tape import Tensor as Value
 from ...ops import elementwise, reduction
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import kind_of
+from ._missing import not_covered
 from ._variables import GraphKeys, Variable, assign_add
 
 if TYPE_CHECKING:
@@ -321,3 +322,6 @@ def auc(
     inputs = [convert(labels), convert(predictions), *_given(weights)]
     collections = metrics_collections, updates_collections
     return _streaming(name, "auc", parts, measure, inputs, area, collections, (len(limits),))
+
+
+__getattr__ = not_covered(__name__)

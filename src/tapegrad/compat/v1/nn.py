@@ -9,6 +9,7 @@ from ._blocks import depth_to_space, space_to_depth
 from ._convolution import *
 from ._embeddings import *
 from ._losses_on_logits import *
+from ._missing import not_covered
 from ._normalization import *
 from ._rnn import *
 from ._sampling import *
@@ -21,3 +22,5 @@ __all__ += _losses_on_logits.__all__
 __all__ += _normalization.__all__
 __all__ += _rnn.__all__
 __all__ += _sampling.__all__
+
+__getattr__ = not_covered(__name__)

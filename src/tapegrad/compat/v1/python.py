@@ -10,11 +10,7 @@ import sys
 import types
 from typing import Any
 
-from ._control import cond
-from ._graph import Tensor
-from ._infer import constant_value
 from ._missing import ROOT, NotCoveredError
-from ._shapes import TensorShape
 
 __all__: list[str] = []
 
@@ -49,7 +45,7 @@ PLACES = {
     "framework.errors_impl": "errors",
     "framework.tensor_shape.Dimension": "Dimension",
     "framework.tensor_shape.TensorShape": "TensorShape",
-    "framework.tensor_shape.scalar": "python.scalar",
+    "framework.tensor_shape.scalar": "_inner.scalar",
     "framework.tensor_util.constant_value": "_infer.constant_value",
     "keras": "keras",
     "layers.base": "layers",
@@ -58,7 +54,7 @@ PLACES = {
     "layers.layers": "layers",
     "layers.normalization": "layers",
     "layers.pooling": "layers",
-    "layers.utils.smart_cond": "python.smart_cond",
+    "layers.utils.smart_cond": "_inner.smart_cond",
     "lib.io.file_io": "gfile",
     "lib.io.tf_record": "python_io",
     "ops.image_ops": "image",
@@ -75,25 +71,19 @@ PLACES = {
     "platform.gfile": "gfile",
     "platform.tf_logging": "logging",
     "summary.summary": "summary",
-    "training": "train",
-    "training.moving_averages": "train",
+    "training.moving_averages.ExponentialMovingAverage": "train.ExponentialMovingAverage",
+    "training.moving_averages.assign_moving_average": "_inner.assign_moving_average",
+    **dict.fromkeys(
+        [
+            "training.adagrad", "training.adam", "training.basic_session_run_hooks", "training.coordinator",
+            "training.gradient_descent", "training.input", "training.learning_rate_decay", "training.momentum",
+            "training.monitored_session", "training.optimizer", "training.queue_runner", "training.rmsprop",
+            "training.saver", "training.session_run_hook", "training.training", "training.training_util",
+        ],
+        "train",
+    ),
     "util.compat": "compat",
 }  # fmt: skip
-
-
-def scalar() -> TensorShape:
-    """The shape of a single number."""
-    return TensorShape([])
-
-
-def smart_cond(pred: Any, fn1: Any, fn2: Any, name: str | None = None) -> Any:
-    """What one of two functions gives: chosen now, where `pred` is known, and by tf.cond where a run will tell."""
-    if isinstance(pred, Tensor):
-        known = constant_value(pred)
-        if known is None:
-            return cond(pred, fn1, fn2, name=name)
-        pred = bool(known)
-    return fn1() if pred else fn2()
 
 
 class Folder(types.ModuleType):
@@ -120,7 +110,7 @@ def _found(path: str) -> Any:
         return Folder(path)
     if path not in PLACES:
         folder, _, name = path.rpartition(".")
-        raise NotCoveredError(f"python.{folder}".strip("."), name)
+        raise NotCoveredError(f"{__name__}.{folder}".strip("."), name)
     value: Any = importlib.import_module(ROOT)
     for name in filter(None, PLACES[path].split(".")):
         found = getattr(value, name, None)

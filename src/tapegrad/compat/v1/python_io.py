@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ._missing import not_covered
 from ._records import framed, open_file, records
 
 if TYPE_CHECKING:
@@ -62,3 +63,6 @@ class TFRecordWriter:
 def tf_record_iterator(path: Any, options: Any = None) -> Iterator[bytes]:
     """The records of a file. Raises DataLossError for one that is cut short or damaged."""
     return records(os.fspath(path), "TFRecord", _compression(options))
+
+
+__getattr__ = not_covered(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._missing import not_covered
 from ._random_ops import multinomial, set_random_seed, truncated_normal
 from ._random_ops import multinomial as categorical
 from ._random_ops import random_gamma as gamma
@@ -25,3 +26,5 @@ __all__ = [
     "uniform",
     "uniform_candidate_sampler",
 ]
+
+__getattr__ = not_covered(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._missing import not_covered
 from ._sparse import SparseTensor
 from ._sparse import sparse_placeholder as placeholder
 from ._sparse import sparse_reduce_sum as reduce_sum
@@ -29,3 +30,5 @@ __all__ = [
     "to_dense",
     "transpose",
 ]
+
+__getattr__ = not_covered(__name__)

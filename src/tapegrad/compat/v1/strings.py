@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._missing import not_covered
 from ._string_ops import as_string, length, lower, reduce_join, regex_replace, substr, upper
 from ._string_ops import string_join as join
 from ._string_ops import string_split as split
@@ -25,3 +26,5 @@ __all__ = [
     "to_number",
     "upper",
 ]
+
+__getattr__ = not_covered(__name__)

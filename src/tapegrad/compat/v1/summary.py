@@ -23,6 +23,7 @@ from ...train.extras import require
 from . import errors
 from ._graph import Graph, Tensor, convert, get_default_graph, node
 from ._infer import Kind, kind_of
+from ._missing import not_covered
 from ._png import encode_png
 from ._variables import GraphKeys
 
@@ -47,10 +48,12 @@ _FROM_EXTRA = {
     "SessionLog": "event_pb2", "TaggedRunMetadata": "event_pb2",
 }  # fmt: skip
 
+_not_there = not_covered(__name__)
+
 
 def __getattr__(name: str) -> Any:
     if name not in _FROM_EXTRA:
-        raise AttributeError(f"module 'tensorflow.summary' has no attribute {name!r}")
+        return _not_there(name)
     return getattr(_messages(_FROM_EXTRA[name]), name)
 
 

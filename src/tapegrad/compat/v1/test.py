@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 
 from ._graph import Graph, get_default_graph
+from ._missing import not_covered
 from ._session import Session
 
 if TYPE_CHECKING:
@@ -109,3 +110,6 @@ def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any =
 def is_built_with_cuda() -> bool:
     """Whether graphics cards can be used: no."""
     return False
+
+
+__getattr__ = not_covered(__name__)

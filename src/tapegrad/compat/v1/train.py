@@ -6,6 +6,7 @@ from ._coordinator import *
 from ._examples import *
 from ._global_step import *
 from ._hooks import *
+from ._missing import not_covered
 from ._monitored import *
 from ._moving_average import *
 from ._old_summaries import SummaryWriter
@@ -13,3 +14,5 @@ from ._optimizers import *
 from ._pipelines import *
 from ._saver import *
 from ._schedules import *
+
+__getattr__ = not_covered(__name__)

@@ -14,6 +14,7 @@ from ......data.idx import read_idx
 from ......errors import DataError
 from ...._dtypes import as_dtype, float32, uint8
 from ...._graph import get_default_graph
+from ...._missing import not_covered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -229,3 +230,6 @@ def _digits() -> tuple[NDArray[np.uint8], ...]:
     images = np.pad(grey.repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2)))[..., None]
     labels = y.astype(np.uint8)
     return images[:1500], labels[:1500], images[1500:], labels[1500:]
+
+
+__getattr__ = not_covered(__name__)
