@@ -905,3 +905,24 @@ def test_a_program_takes_no_more_memory_than_the_run_itself(fuse):
             tracemalloc.stop()
 
     assert peak(tg.compile(step, fuse=fuse)) <= 1.02 * peak(step)
+
+
+@pytest.mark.parametrize(
+    "function",
+    {
+        "take": lambda x, at: tg.take(x, at, 0),
+        "along": lambda x, at: tg.take_along_axis(x, at[:, None], 0),
+        "embedding": lambda x, at: tg.embedding(x, at),
+        "bag": lambda x, at: tg.embedding_bag(x, at, np.array([0, 1]), mode="sum"),
+        "index_add": lambda x, at: tg.index_add(x, at, np.ones((3, 10), np.float32)),
+        "index_update": lambda x, at: tg.index_update(x, at, np.ones((3, 10), np.float32)),
+        "cross entropy": lambda x, at: tg.softmax_cross_entropy(x[:3], at),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_places_that_are_given_are_not_frozen_where_the_array_is_a_constant(function):
+    x = np.random.default_rng(0).standard_normal((10, 10)).astype(np.float32)
+    run = compile(lambda at: function[1](x, at))
+    for at in ([1, 2, 3], [1, 2, 3], [1, 2, 3], [4, 9, 0]):
+        np.testing.assert_array_equal(np.asarray(run(np.array(at))), np.asarray(function[1](x, np.array(at))))
+    assert len(run.programs) == 1

@@ -273,6 +273,10 @@ class Tracer(Observer):
     def moved(self, move: Callable[[Any, Any], Any], parameter: Tensor, gradient: Any, new: Tensor) -> None:
         """An optimizer made a new value of a parameter and its gradient; `move` may be called again."""
 
+    def computes(self, params: dict[str, Any]) -> bool:
+        """Whether there is a value of the program among the parameters of an op, and not only constants."""
+        return False
+
     def constant(self, array: Any) -> None:
         """A Tensor is about to be made of an array that is no Tensor's."""
 

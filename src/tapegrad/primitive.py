@@ -340,6 +340,11 @@ def run(op: Op, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
             return _unusual(op, arguments, params)
     if any(isinstance(value, Tensor) for value in params.values()):
         raise TypeError(f"{op.name}: takes its {len(op.rules)} arrays by position, and got a Tensor by keyword")
+    if params and arguments and mode.tracer is not None and mode.tracer.computes(params):
+        # An index, say, that a program computes, into an array that it does not: the result is the program's, too.
+        array = np.asarray(arguments[0])
+        mode.tracer.constant(array)
+        return _unusual(op, (wrap(array), *arguments[1:]), params)
     return op.function(*arguments, **params)
 
 

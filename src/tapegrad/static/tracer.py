@@ -201,6 +201,13 @@ class Trace(Tracer):
         arguments = self._of_tensor(parameter), self._of_tensor(gradient)
         self._write("update", move, arguments, {}, new._array, effect=True)
 
+    def computes(self, params: dict[str, Any]) -> bool:
+        """Whether there is a value of the program among the parameters of an op, and not only constants."""
+        return any(
+            variable is not None and variable not in self.values
+            for variable in (self._known.get(id(array)) for array in _arrays(params))
+        )
+
     def constant(self, array: Any) -> None:
         """Numbers from outside are about to be in a Tensor."""
         self._of_array(array)
@@ -292,6 +299,15 @@ class Trace(Tracer):
         array = self.arrays[variable.number]
         self.values[variable] = Constant(array, line)
         self.digests[variable] = zlib.crc32(np.ascontiguousarray(array).tobytes())
+
+
+def _arrays(tree: Any) -> Iterator[Any]:
+    """The arrays in a nest of tuples, lists and dicts."""
+    if isinstance(tree, np.ndarray):
+        yield tree
+    elif type(tree) in (tuple, list, dict):
+        for item in tree.values() if type(tree) is dict else tree:
+            yield from _arrays(item)
 
 
 def _share(ref: Any, tensor: Tensor) -> bool:
