@@ -922,7 +922,7 @@ def test_a_program_takes_no_more_memory_than_the_run_itself(fuse):
 )
 def test_places_that_are_given_are_not_frozen_where_the_array_is_a_constant(function):
     x = np.random.default_rng(0).standard_normal((10, 10)).astype(np.float32)
-    run = compile(lambda at: function[1](x, at))
+    run = tg.compile(lambda at: function[1](x, at))
     for at in ([1, 2, 3], [1, 2, 3], [1, 2, 3], [4, 9, 0]):
         np.testing.assert_array_equal(np.asarray(run(np.array(at))), np.asarray(function[1](x, np.array(at))))
     assert len(run.programs) == 1
