@@ -87,7 +87,7 @@ from ._variables import (
     variables_initializer,
 )
 
-__version__ = "1.15.5"  # of the TensorFlow whose names these are
+__version__ = VERSION = "1.15.5"  # of the TensorFlow whose names these are
 newaxis = None
 
 # Imported when first asked for, so that a script pays for what it uses.

@@ -43,7 +43,6 @@ REFUSED = {
     "train.ClusterSpec": "training runs in one process",
     "train.Server": "training runs in one process",
     "train.SyncReplicasOptimizer": "training runs in one process",
-    "train.import_meta_graph": "graphs are not stored as protocol buffers; run the script that builds the graph",
     "train.replica_device_setter": "training runs in one process; tf.device takes any name",
 }
 
