@@ -143,7 +143,7 @@ feed = {x: [[1, 0], [0, 1]]}
 assert y.my_eval(feed).tolist() == [[0], [1]]
 before = W.value
 nodes = step.run(feed)
-assert nodes[-1] is loss and W in nodes and x in nodes, nodes
+assert nodes[-1] is loss and W in nodes and x in nodes and len(nodes) == len(set(nodes)), nodes
 places = [nodes.index(n) for n in (x, W, y, loss)]
 assert places == sorted(places)
 assert loss.value.tolist() == [[0], [1]] and y.value.tolist() == [[0], [1]]

@@ -13,7 +13,7 @@ import pytest
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
-def run_tf1(*arguments, status=0):
+def run_tf1(*arguments, status=0, **variables):
     """What a script prints, and what it tells as errors."""
     arguments = [SCRIPTS / x if str(x).endswith(".py") else x for x in arguments]
     done = subprocess.run(
@@ -21,7 +21,7 @@ def run_tf1(*arguments, status=0):
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | variables,
     )
     assert done.returncode == status, done.stderr
     return done.stdout, done.stderr
@@ -78,8 +78,9 @@ def test_sentiment_of_the_first_reviews(data_folder):
 
 
 @SLOW
-def test_mnist_of_a_folder_is_read_in_the_place_of_the_one_that_the_script_names(data_folder):
-    printed, _ = run_tf1("--data", data_folder / "mnist", "mlp.py", "--epochs=2")
+def test_mnist_of_a_folder_is_read_in_the_place_of_the_one_that_the_script_names(data_folder, tmp_path):
+    elsewhere = {"TAPEGRAD_DATA": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    printed, _ = run_tf1("--data", data_folder / "mnist", "mlp.py", "--epochs=2", **elsewhere)
     assert final_figure(printed) > 0.94
 
 
