@@ -66,17 +66,17 @@ def _scatter_raw(x: Any, *, onto: tuple[int, ...], key: Any) -> Any:
 
 getitem_op = primitive(
     lambda x, *, key: x[key],
-    lambda g, shape, key: _scatter(g, onto=shape, key=key),
+    lambda g, shape, key: scatter_op(g, onto=shape, key=key),
     name="getitem",
 )
-_scatter = primitive(_scatter_raw, lambda g, key: getitem_op(g, key=key), name="scatter")
+scatter_op = primitive(_scatter_raw, lambda g, key: getitem_op(g, key=key), name="scatter")
 
 
 # A second slice of one array adds into the first one's gradient, instead of making another array of zeros.
 # While a program is traced the gradient is a Tensor, and the same is another one.
 def _accumulate(have: Any, g: Any, params: dict[str, Any]) -> Any:
     if isinstance(have, Tensor):
-        return _index_add(have, g, key=params["key"])
+        return index_add_op(have, g, key=params["key"])
     _add_at(have, params["key"], g)
     return have
 
@@ -179,7 +179,7 @@ _index_update = primitive(
     name="index_update",
     broadcasts=True,
 )
-_index_add = primitive(
+index_add_op = primitive(
     _index_add_raw,
     lambda g: g,
     lambda g, key: getitem_op(g, key=key),
@@ -195,4 +195,4 @@ def index_update(x: Any, key: Any, value: Any) -> Any:
 
 def index_add(x: Any, key: Any, value: Any) -> Any:
     """A copy of `x` in which `value` was added at `key`, as often as `key` names an element."""
-    return _index_add(x, value, key=plain_key(key))
+    return index_add_op(x, value, key=plain_key(key))

@@ -258,7 +258,7 @@ def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     return concat_op(*arrays, axis=place, bounds=bounds)
 
 
-_stack = variadic(
+stack_op = variadic(
     lambda *arrays, axis: np.stack(arrays, axis),
     lambda g, index, axis: g[(slice(None),) * axis + (index,)],
     name="stack",
@@ -275,7 +275,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     if any(shape != shapes[0] for shape in shapes):
         raise ShapeError(f"stack: all arrays must have one shape, got {', '.join(map(str, shapes))}")
     (place,) = normalized(axis, len(shapes[0]) + 1)
-    return _stack(*arrays, axis=place)
+    return stack_op(*arrays, axis=place)
 
 
 @speaks_for(*([np.unstack] if hasattr(np, "unstack") else []))

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from .blocks import blocked
+from .joining import joined
 from .machine import mechanised
 from .passes import needed, tidy
 from .products import has_products, tiled
@@ -25,7 +26,7 @@ def optimized(program: Program, fuse: bool) -> Program:
 def fused(program: Program) -> Program:
     """The program on compiled kernels, or as it was where they cannot be compiled."""
     try:
-        program = pooled_first(program)
+        program = pooled_first(joined(program))
         other = tiled(program) if has_products(program) else program
         runs = needed(blocked(mechanised(other)))
         if runs.entries == other.entries:
