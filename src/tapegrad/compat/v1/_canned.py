@@ -16,6 +16,7 @@ from ._global_step import get_global_step
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import Kind
 from ._initializers import glorot_uniform_initializer
+from ._missing import NotCoveredError
 from ._scopes import variable_scope
 from ._variables import GraphKeys, assign_add, group, trainable_variables
 from .feature_column import input_layer, linear_model
@@ -53,7 +54,7 @@ class _Head:
 
     def __init__(self, classes: int | None, words: Any, weight_column: Any, outputs: int = 1) -> None:
         if weight_column is not None:
-            raise NotImplementedError("weight_column is not covered; write a model_fn with weights in its loss")
+            raise NotCoveredError("weight_column is not covered; write a model_fn with weights in its loss")
         if classes is not None and classes < 2:
             raise ValueError(f"n_classes must be > 1: {classes}")
         self.classes, self.words = classes, None if words is None else [str(word).encode() for word in words]

@@ -37,7 +37,7 @@ class Helper:
 
     def initialize(self, name: str | None = None) -> tuple[Tensor, Any]:
         """Which sequences have ended before the first step, and its inputs."""
-        raise NotImplementedError(f"{type(self).__name__} must have initialize")
+        raise TypeError(f"{type(self).__name__} must have initialize")
 
     def sample(self, time: Tensor, outputs: Tensor, state: Any, name: str | None = None) -> Tensor:
         """The classes of a step."""
@@ -47,7 +47,7 @@ class Helper:
         self, time: Tensor, outputs: Tensor, state: Any, sample_ids: Tensor, name: str | None = None
     ) -> tuple[Tensor, Any, Any]:
         """Which sequences have ended, the inputs of the next step, and the state."""
-        raise NotImplementedError(f"{type(self).__name__} must have next_inputs")
+        raise TypeError(f"{type(self).__name__} must have next_inputs")
 
 
 class TrainingHelper(Helper):

@@ -13,6 +13,7 @@ from ._dataset import Dataset
 from ._global_step import get_global_step, get_or_create_global_step
 from ._graph import Graph, Operation, convert
 from ._hooks import LoggingTensorHook, NanTensorHook, StopAtStepHook
+from ._missing import NotCoveredError
 from ._monitored import MonitoredSession, MonitoredTrainingSession, Scaffold, SessionCreator
 from ._saver import Saver, latest_checkpoint, list_variables, load_variable
 from .metrics import mean
@@ -110,7 +111,7 @@ class Estimator:
         warm_start_from: Any = None,
     ) -> None:
         if warm_start_from is not None:
-            raise NotImplementedError("Estimator: warm_start_from is not covered; tf.train.init_from_checkpoint is")
+            raise NotCoveredError("Estimator: warm_start_from is not covered; tf.train.init_from_checkpoint is")
         self.config = config if isinstance(config, RunConfig) else RunConfig()
         self._folder = model_dir or self.config.model_dir or tempfile.mkdtemp(prefix="tapegrad")
         self._folder = os.fspath(self._folder)
@@ -257,8 +258,8 @@ class Estimator:
         return load_variable(self._folder, name)
 
     def export_savedmodel(self, *arguments: Any, **keywords: Any) -> Any:
-        """Not covered: raises NotImplementedError."""
-        raise NotImplementedError("exporting models for serving is not covered; `model_dir` has the checkpoints")
+        """Not covered: raises NotCoveredError."""
+        raise NotCoveredError("exporting models for serving is not covered; `model_dir` has the checkpoints")
 
     export_saved_model = experimental_export_all_saved_models = export_savedmodel
 
@@ -344,7 +345,7 @@ class EvalSpec(NamedTuple):
 def train_and_evaluate(estimator: Estimator, train_spec: TrainSpec, eval_spec: EvalSpec) -> Any:
     """Train up to `max_steps`, then evaluate: the metrics, and None for what would be exported."""
     if eval_spec.exporters:
-        raise NotImplementedError("train_and_evaluate: exporters are not covered; `model_dir` has the checkpoints")
+        raise NotCoveredError("train_and_evaluate: exporters are not covered; `model_dir` has the checkpoints")
     estimator.train(train_spec.input_fn, hooks=list(train_spec.hooks or ()), max_steps=train_spec.max_steps)
     found = estimator.evaluate(eval_spec.input_fn, eval_spec.steps, list(eval_spec.hooks or ()), name=eval_spec.name)
     return found, None

@@ -6,6 +6,7 @@ bytes. Source: https://protobuf.dev/programming-guides/encoding.
 
 from __future__ import annotations
 
+import abc
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -67,15 +68,15 @@ def _fields(content: bytes) -> Iterator[tuple[int, int, Any]]:
         place += size
 
 
-class _Message:
+class _Message(abc.ABC):
     """What all messages can do."""
 
+    @abc.abstractmethod
     def SerializeToString(self) -> bytes:
         """The message as bytes."""
-        raise NotImplementedError
 
-    def _read(self, content: bytes) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _read(self, content: bytes) -> None: ...
 
     def ParseFromString(self, serialized: bytes) -> int:
         """Become the message that bytes are; raises DataLossError."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...debug.where import user_line
+from ...errors import TapegradError
 from . import _dtypes as dtypes
 from ._shapes import Dimension, TensorShape, compatible, sizes_of
 
@@ -182,7 +183,7 @@ class Tensor:
         raise TypeError(f"len is not defined for the tensor {self.name!r}; use tf.shape(x)[0] or int(x.shape[0])")
 
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
-        raise NotImplementedError(
+        raise TapegradError(
             f"NumPy was given the tensor {self.name!r} (built at {self.op.line}), which has no value before a session "
             "runs it; use tf's function in the place of NumPy's, or sess.run(t)"
         )

@@ -40,7 +40,7 @@ class Initializer:
         return self._values(shape_of_initial(shape), kind)
 
     def _values(self, shape: list[int], dtype: dtypes.DType) -> Tensor:
-        raise NotImplementedError(f"{type(self).__name__} must say in _values what it begins with")
+        raise TypeError(f"{type(self).__name__} must say in _values what it begins with")
 
     def get_config(self) -> dict[str, Any]:
         """What it was made with."""

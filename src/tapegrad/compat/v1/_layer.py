@@ -95,7 +95,7 @@ class Layer:
 
     def call(self, inputs: Any, *arguments: Any, **keywords: Any) -> Any:
         """Compute."""
-        raise NotImplementedError(f"{type(self).__name__} must say in call what it computes")
+        raise TypeError(f"{type(self).__name__} must say in call what it computes")
 
     def apply(self, inputs: Any, *arguments: Any, **keywords: Any) -> Any:
         """The same as calling it."""

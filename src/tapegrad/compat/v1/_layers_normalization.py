@@ -14,6 +14,7 @@ from ._graph import Tensor, node
 from ._infer import Kind, kind_of
 from ._initializers import ones_initializer, zeros_initializer
 from ._layer import InputSpec, Layer, last_size
+from ._missing import NotCoveredError
 from ._variables import assign_sub
 
 
@@ -51,12 +52,12 @@ class BatchNormalization(Layer):
     ) -> None:
         super().__init__(trainable, name, **others)
         if renorm or virtual_batch_size or adjustment is not None:
-            raise NotImplementedError(
+            raise NotCoveredError(
                 "batch_normalization: renorm, virtual_batch_size and adjustment are not covered; leave them out"
             )
         axes = list(axis) if isinstance(axis, list | tuple) else [axis]
         if len(axes) != 1:
-            raise NotImplementedError(f"batch_normalization: one axis is covered, got {axis}")
+            raise NotCoveredError(f"batch_normalization: one axis is covered, got {axis}")
         self.axis = int(axes[0])
         self.momentum = momentum
         self.epsilon = epsilon

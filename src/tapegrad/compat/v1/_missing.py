@@ -7,10 +7,13 @@ import importlib
 import types
 from typing import TYPE_CHECKING, Any
 
+from ...errors import TapegradError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = __name__.rpartition(".")[0]
+_LIST = "docs/tf1.md lists what is"
 
 #: What is left out on purpose, and why.
 REFUSED = {
@@ -47,7 +50,14 @@ REFUSED = {
 }
 
 
-class NotCoveredError(AttributeError):
+class NotCoveredError(TapegradError):
+    """What TensorFlow 1 had and tapegrad does not cover. The message names it, and the nearest thing that is."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} ({_LIST})"
+
+
+class NameNotCoveredError(NotCoveredError, AttributeError):
     """A name that is not there. What to say of it is looked for only when someone reads it: `hasattr` asks often."""
 
     def __init__(self, module: str, name: str) -> None:
@@ -66,7 +76,7 @@ def not_covered(module: str) -> Callable[[str], Any]:
     def missing(name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        raise NotCoveredError(module, name)
+        raise NameNotCoveredError(module, name)
 
     return missing
 
@@ -81,7 +91,7 @@ def advice(path: str, name: str) -> str:
         said += f": {reason}"
     elif near:
         said += f"; the nearest that is: tf.{near}"
-    return f"{said} (docs/tf1.md lists what is)"
+    return f"{said} ({_LIST})"
 
 
 def reason_for(whole: str) -> str | None:

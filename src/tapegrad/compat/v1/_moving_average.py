@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._tape import recording
 from ._graph import Operation, Tensor, convert, get_default_graph, node
+from ._missing import NotCoveredError
 from ._optimizers import prefix_of_variables
 from ._variables import GraphKeys, Variable, global_variables, group, moving_average_variables, trainable_variables
 
@@ -28,9 +29,7 @@ class ExponentialMovingAverage:
         self, decay: Any, num_updates: Any = None, zero_debias: bool = False, name: str = "ExponentialMovingAverage"
     ) -> None:
         if zero_debias:
-            raise NotImplementedError(
-                "ExponentialMovingAverage: zero_debias=True is not covered; False, the default, is"
-            )
+            raise NotCoveredError("ExponentialMovingAverage: zero_debias=True is not covered; False, the default, is")
         self._decay, self._num_updates, self._name = decay, num_updates, name
         self._averages: dict[Any, Variable] = {}
 

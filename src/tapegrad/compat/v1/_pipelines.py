@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import glob
 import os
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from . import _nest as nests
 from . import errors
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import Kind
+from ._missing import NotCoveredError
 from ._queues import (
     FIFOQueue,
     PaddingFIFOQueue,
@@ -275,16 +277,16 @@ def _as_tuples(nest: Any) -> Any:
 # Readers
 
 
-class ReaderBase:
+class ReaderBase(abc.ABC):
     """Reads records of the files that a queue names, one after the other."""
 
     def __init__(self, kind: str, name: str | None) -> None:
         self._kind = kind
         self._name = name
 
+    @abc.abstractmethod
     def _of_file(self, path: str) -> Iterator[tuple[bytes, bytes]]:
         """The keys and records of a file."""
-        raise NotImplementedError
 
     def read(self, queue: QueueBase, name: str | None = None) -> tuple[Tensor, Tensor]:
         """The key of the next record, and the record."""
@@ -376,7 +378,7 @@ class FixedLengthRecordReader(ReaderBase):
         encoding: str | None = None,
     ) -> None:
         if hop_bytes not in (None, 0, record_bytes) or encoding:
-            raise NotImplementedError("FixedLengthRecordReader: hop_bytes and encoding are not covered")
+            raise NotCoveredError("FixedLengthRecordReader: hop_bytes and encoding are not covered")
         super().__init__("FixedLengthRecordReader", name)
         self._sizes = record_bytes, header_bytes or 0, footer_bytes or 0
 

@@ -14,6 +14,7 @@ from ._arguments import plain
 from ._array import identity
 from ._graph import Operation, Tensor, convert, get_default_graph, node, operands
 from ._infer import Kind, constant_value
+from ._missing import NotCoveredError
 from ._variables import no_op
 
 if TYPE_CHECKING:
@@ -97,10 +98,8 @@ def numpy_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any, name
 
 
 def py_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any, name: str | None = None) -> Any:
-    """Not covered: raises UnimplementedError."""
-    raise errors.UnimplementedError(
-        "tf.py_function, which runs eagerly, is not covered; tf.py_func gets NumPy's arrays"
-    )
+    """Not covered: raises NotCoveredError."""
+    raise NotCoveredError("tf.py_function, which runs eagerly, is not covered; tf.py_func gets NumPy's arrays")
 
 
 # --------------------------------------------------------------------------------------------------

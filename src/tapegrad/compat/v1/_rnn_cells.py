@@ -76,12 +76,12 @@ class RNNCell(Layer):
     @property
     def state_size(self) -> Any:
         """The size of the state, or a nest of sizes."""
-        raise NotImplementedError(f"{type(self).__name__} must have a state_size")
+        raise TypeError(f"{type(self).__name__} must have a state_size")
 
     @property
     def output_size(self) -> Any:
         """The size of the output."""
-        raise NotImplementedError(f"{type(self).__name__} must have an output_size")
+        raise TypeError(f"{type(self).__name__} must have an output_size")
 
     def zero_state(self, batch_size: Any, dtype: Any) -> Any:
         """A state of zeros for `batch_size` examples."""

@@ -12,6 +12,7 @@ from ._graph import Tensor, convert, node
 from ._initializers import random_uniform_initializer, zeros_initializer
 from ._layer import activated
 from ._math import matmul
+from ._missing import NotCoveredError
 from ._rnn_cells import RNNCell, add_bias
 from ._variable_scopes import get_variable, get_variable_scope
 
@@ -88,7 +89,7 @@ class DropoutWrapper(_Wrapper):
     ) -> None:
         super().__init__(cell)
         if dropout_state_filter_visitor is not None:
-            raise NotImplementedError("DropoutWrapper: dropout_state_filter_visitor is not covered; leave it out")
+            raise NotCoveredError("DropoutWrapper: dropout_state_filter_visitor is not covered; leave it out")
         for name, value in {
             "input": input_keep_prob, "state": state_keep_prob, "output": output_keep_prob,
         }.items():  # fmt: skip

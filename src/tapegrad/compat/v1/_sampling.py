@@ -17,7 +17,7 @@ from ._graph import Tensor, convert, get_default_graph, node, operands
 from ._infer import Kind
 from ._math import cast
 from ._random_ops import draws
-from ._slicing import rows
+from ._slicing import rows, sample_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,20 +147,29 @@ def _sampled(
         table = whole_table(weights, partition_strategy)
         numbers = whole_table(biases, partition_strategy)
 
-        def loss(inputs: Any, table: Any, biases: Any, labels: Any, sampled: Any, true_count: Any, count: Any) -> Any:
+        sampled_values = [convert(value) for value in sampled_values]
+        places = node("concat", _one_after_the_other, [labels, sampled_values[0]])
+
+        def loss(inputs: Any, features: Any, scores: Any, labels: Any, sampled: Any, true_count: Any, count: Any) -> Any:
             labels = shaping.reshape(labels, (-1, num_true))
-            features, scores = rows(table, labels), rows(biases, labels)
-            true = reduction.sum(shaping.expand_dims(inputs, 1) * features, -1) + scores
+            end = labels.size
+            own = shaping.reshape(features[:end], (*labels.shape, -1))
+            true = reduction.sum(shaping.expand_dims(inputs, 1) * own, -1) + shaping.reshape(scores[:end], labels.shape)
             true = true - elementwise.log(shaping.reshape(true_count, true.shape))
-            others = inputs @ shaping.matrix_transpose(rows(table, sampled)) + rows(biases, sampled)
+            others = inputs @ shaping.matrix_transpose(features[end:]) + scores[end:]
             if remove_accidental_hits:
                 hits = reduction.any(elementwise.equal(shaping.expand_dims(labels, -1), sampled), 1)
                 others = others - shaping.astype(hits, inputs.dtype) * np.finfo(np.float32).max
             others = others - elementwise.log(count)
             return measure(shaping.concat([true, others], 1), num_true)
 
-        values = [*operands(inputs, table, numbers), labels, *sampled_values]
+        found = [node("embedding_lookup", rows, [x, places], sample=sample_of_rows) for x in (table, numbers)]
+        values = [*operands(inputs, *found), labels, *sampled_values]
         return node(label, loss, values, scope)  # type: ignore[no-any-return]
+
+
+def _one_after_the_other(labels: Any, sampled: Any) -> Any:
+    return shaping.concat([shaping.reshape(labels, (-1,)), shaping.astype(sampled, labels.dtype)], 0)
 
 
 def _targets(logits: Any, num_true: int) -> Any:

@@ -24,6 +24,7 @@ from ...io.files import write_atomically
 from ...io.safetensors import read_tensors, write_tensors
 from . import errors
 from ._graph import get_default_graph
+from ._missing import NotCoveredError
 from ._shapes import compatible
 from ._variables import GraphKeys, Variable, variable_of
 
@@ -202,15 +203,15 @@ class Saver:
             session.assign(variable, array)
 
     def export_meta_graph(self, filename: Any = None, *arguments: Any, **keywords: Any) -> Any:
-        """Not covered: raises NotImplementedError."""
+        """Not covered: raises NotCoveredError."""
         return export_meta_graph(filename)
 
     def as_saver_def(self) -> Any:
-        """Not covered: raises NotImplementedError."""
-        raise NotImplementedError("protocol buffers of savers are not covered; make a Saver by the same arguments")
+        """Not covered: raises NotCoveredError."""
+        raise NotCoveredError("protocol buffers of savers are not covered; make a Saver by the same arguments")
 
     def to_proto(self, export_scope: Any = None) -> Any:
-        """Not covered: raises NotImplementedError."""
+        """Not covered: raises NotCoveredError."""
         return self.as_saver_def()
 
     def _note(self, path: str) -> None:
@@ -510,24 +511,24 @@ def _start(array: NDArray[Any], run: Any, value: Any, *, target: Variable) -> An
 def import_meta_graph(
     meta_graph_or_file: Any, clear_devices: bool = False, import_scope: Any = None, **keywords: Any
 ) -> Any:
-    """Not covered: raises NotImplementedError."""
-    raise NotImplementedError(
+    """Not covered: raises NotCoveredError."""
+    raise NotCoveredError(
         f"import_meta_graph({meta_graph_or_file!r}): graphs are not read from files. Run the code that built the "
         "graph, then tf.train.Saver().restore(sess, path)"
     )
 
 
 def export_meta_graph(filename: Any = None, *arguments: Any, **keywords: Any) -> Any:
-    """Not covered: raises NotImplementedError."""
-    raise NotImplementedError(
+    """Not covered: raises NotCoveredError."""
+    raise NotCoveredError(
         "export_meta_graph: graphs are not written to files; tf.train.Saver saves the variables, and the code that "
         "built the graph builds it again"
     )
 
 
 def write_graph(graph_or_graph_def: Any, logdir: Any, name: str, as_text: bool = True) -> Any:
-    """Not covered: raises NotImplementedError."""
-    raise NotImplementedError(
+    """Not covered: raises NotCoveredError."""
+    raise NotCoveredError(
         "write_graph: graphs are not written to files; tf.summary.FileWriter(logdir, sess.graph) shows one in "
         "TensorBoard"
     )

@@ -17,7 +17,7 @@ from ...ops.shape import reshape
 from . import _dtypes as dtypes
 from ._control import cond
 from ._graph import Tensor, convert, get_default_graph, node
-from ._missing import not_covered
+from ._missing import NotCoveredError, not_covered
 from ._rnn import static_rnn
 from ._rnn_cells import batch_of, zeros
 from ._rnn_wrappers import EmbeddingWrapper, OutputProjectionWrapper, linear
@@ -200,7 +200,7 @@ def embedding_tied_rnn_seq2seq(
 ) -> tuple[list[Any], Any]:
     """An encoder and a decoder of class numbers that share their table and the variables of the cell."""
     if not isinstance(feed_previous, bool):
-        raise NotImplementedError("embedding_tied_rnn_seq2seq: feed_previous as a tensor is not covered; give a bool")
+        raise NotCoveredError("embedding_tied_rnn_seq2seq: feed_previous as a tensor is not covered; give a bool")
     with variable_scope(scope or "embedding_tied_rnn_seq2seq", dtype=dtype) as opened:
         table = get_variable("embedding", [num_symbols, embedding_size], dtype=opened.dtype)
         before = [_rows(table, ids) for ids in encoder_inputs]

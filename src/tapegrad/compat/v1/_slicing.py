@@ -256,8 +256,6 @@ def gather(
         return node("GatherV2", each, [params, indices], name)  # type: ignore[no-any-return]
 
     def take(params: Any, indices: Any) -> Any:
-        if not place:
-            return rows(params, indices)
         moved = rows(shaping.moveaxis(params, place, 0), indices)
         first = place % params.ndim
         order = [np.ndim(indices) + n for n in range(first)] + list(range(np.ndim(indices)))
@@ -268,7 +266,7 @@ def gather(
         shape = (*params.shape[:first], *np.shape(indices), *params.shape[first + 1 :])
         return np.broadcast_to(np.zeros((), params.dtype), shape)
 
-    return node("GatherV2", take, [params, indices], name, sample=sample)  # type: ignore[no-any-return]
+    return node("GatherV2", take if place else rows, [params, indices], name, sample=sample)  # type: ignore[no-any-return]
 
 
 def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: int = 0) -> Tensor:

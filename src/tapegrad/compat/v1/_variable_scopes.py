@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _dtypes as dtypes
 from ._graph import Graph, Tensor, convert, get_default_graph
+from ._missing import NotCoveredError
 from ._shapes import TensorShape, compatible, sizes_of
 from ._variables import GraphKeys, Variable
 
@@ -181,7 +182,7 @@ def get_variable(
     variable that exists and should not, or the other way round, or has another shape.
     """
     if partitioner is not None:
-        raise NotImplementedError("get_variable: partitioned variables are not covered; leave partitioner out")
+        raise NotCoveredError("get_variable: partitioned variables are not covered; leave partitioner out")
     return get_variable_scope().get_variable(
         name, shape=shape, dtype=dtype, initializer=initializer, regularizer=regularizer, trainable=trainable,
         collections=collections, validate_shape=validate_shape, custom_getter=custom_getter, constraint=constraint,
@@ -321,7 +322,7 @@ def variable_scope(
     `reuse` is True for variables that exist, tf.AUTO_REUSE for either, and otherwise that of the scope around.
     """
     if partitioner is not None:
-        raise NotImplementedError("variable_scope: partitioned variables are not covered; leave partitioner out")
+        raise NotCoveredError("variable_scope: partitioned variables are not covered; leave partitioner out")
     if name_or_scope is None and default_name is None:
         raise TypeError("If default_name is None then name_or_scope is required")
     if name_or_scope is None and reuse:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ._graph import Operation, Tensor, convert, get_default_graph, node
 from ._infer import Kind, kind_of
+from ._missing import NotCoveredError
 from ._shapes import TensorShape, compatible, sizes_of
 
 if TYPE_CHECKING:
@@ -187,8 +188,8 @@ class Variable:
         return assign_sub(self, delta, name=name)
 
     def to_proto(self, export_scope: Any = None) -> Any:
-        """Not covered: raises NotImplementedError."""
-        raise NotImplementedError("protocol buffers of variables are not covered; tf.train.Saver saves values")
+        """Not covered: raises NotCoveredError."""
+        raise NotCoveredError("protocol buffers of variables are not covered; tf.train.Saver saves values")
 
     def __iter__(self) -> Any:
         raise TypeError("'Variable' object is not iterable.")

@@ -105,7 +105,7 @@ class OutOfRangeError(OpError):
     error_code = 11
 
 
-class UnimplementedError(OpError, NotImplementedError):
+class UnimplementedError(OpError):
     """There is no such operation."""
 
     error_code = 12

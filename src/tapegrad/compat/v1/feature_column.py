@@ -6,6 +6,7 @@ over their buckets by another hash than TensorFlow's.
 
 from __future__ import annotations
 
+import abc
 import itertools
 import math
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from . import _dtypes as dtypes
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import Kind, kind_of
 from ._initializers import truncated_normal_initializer, zeros_initializer
-from ._missing import not_covered
+from ._missing import NotCoveredError, not_covered
 from ._scopes import get_variable, variable_scope
 from ._slicing import rows
 from ._string_ops import bucket_of
@@ -34,18 +35,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Column:
+class Column(abc.ABC):
     """A column, by its name."""
 
     name: str
 
+    @abc.abstractmethod
     def keys(self) -> list[str]:
         """The features that it is made of."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def parse_spec(self) -> dict[str, Any]:
         """How its features are parsed from examples."""
-        raise NotImplementedError
 
 
 class DenseColumn(Column):
@@ -53,9 +54,9 @@ class DenseColumn(Column):
 
     width: int
 
+    @abc.abstractmethod
     def dense(self, features: Any) -> Tensor:
         """The numbers, (N, width)."""
-        raise NotImplementedError
 
 
 class CategoricalColumn(Column):
@@ -63,9 +64,9 @@ class CategoricalColumn(Column):
 
     buckets: int
 
+    @abc.abstractmethod
     def ids(self, features: Any) -> Tensor:
         """The numbers of the categories, int64 (N, how many); -1 is none."""
-        raise NotImplementedError
 
 
 def _feature(features: Any, key: str) -> Tensor:
@@ -341,7 +342,7 @@ def embedding_column(
     if combiner not in ("mean", "sum", "sqrtn"):
         raise ValueError(f"combiner must be mean, sum or sqrtn, got {combiner!r}")
     if ckpt_to_load_from is not None or max_norm is not None:
-        raise NotImplementedError("embedding_column: ckpt_to_load_from and max_norm are not covered; initializer is")
+        raise NotCoveredError("embedding_column: ckpt_to_load_from and max_norm are not covered; initializer is")
     return _Embedding(categorical_column, dimension, combiner, initializer, trainable)
 
 

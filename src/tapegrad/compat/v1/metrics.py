@@ -14,7 +14,7 @@ from ..._tape import Tensor as Value
 from ...ops import elementwise, reduction
 from ._graph import Tensor, convert, get_default_graph, node
 from ._infer import kind_of
-from ._missing import not_covered
+from ._missing import NotCoveredError, not_covered
 from ._variables import GraphKeys, Variable, assign_add
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ def auc(
 ) -> Pair:
     """The area under the curve of true against false positives, by trapezoids between thresholds from 0 to 1."""
     if (curve, summation_method) != ("ROC", "trapezoidal"):
-        raise NotImplementedError(f"auc: {curve} with {summation_method} is not covered; ROC with trapezoidal is")
+        raise NotCoveredError(f"auc: {curve} with {summation_method} is not covered; ROC with trapezoidal is")
     epsilon = 1e-7
     between = thresholds if thresholds is not None else np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
     limits = np.array([-epsilon, *between, 1 + epsilon], np.float32)[:, None]

@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any
 
-from ._missing import ROOT, NotCoveredError
+from ._missing import ROOT, NameNotCoveredError
 
 __all__: list[str] = []
 
@@ -110,7 +110,7 @@ def _found(path: str) -> Any:
         return Folder(path)
     if path not in PLACES:
         folder, _, name = path.rpartition(".")
-        raise NotCoveredError(f"{__name__}.{folder}".strip("."), name)
+        raise NameNotCoveredError(f"{__name__}.{folder}".strip("."), name)
     value: Any = importlib.import_module(ROOT)
     for name in filter(None, PLACES[path].split(".")):
         found = getattr(value, name, None)

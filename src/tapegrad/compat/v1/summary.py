@@ -23,7 +23,7 @@ from ...train.extras import require
 from . import errors
 from ._graph import Graph, Tensor, convert, get_default_graph, node
 from ._infer import Kind, kind_of
-from ._missing import not_covered
+from ._missing import NotCoveredError, not_covered
 from ._png import encode_png
 from ._variables import GraphKeys
 
@@ -202,8 +202,8 @@ def text(name: str, tensor: Any, collections: Any = None) -> Tensor:
 
 
 def tensor_summary(name: str, tensor: Any, *arguments: Any, **keywords: Any) -> Any:
-    """Not covered: raises NotImplementedError."""
-    raise NotImplementedError("tf.summary.tensor_summary is not covered; scalar, histogram, image and text are")
+    """Not covered: raises NotCoveredError."""
+    raise NotCoveredError("tf.summary.tensor_summary is not covered; scalar, histogram, image and text are")
 
 
 def merge(inputs: Any, collections: Any = None, name: str | None = None) -> Tensor:

@@ -8,6 +8,7 @@ from ....ops.elementwise import sqrt
 from .._graph import Tensor, convert, get_default_graph, node
 from .._initializers import zeros_initializer
 from .._layers_normalization import BatchNormalization
+from .._missing import NotCoveredError
 from .._variable_scopes import get_variable, variable_scope
 from .._variables import GraphKeys
 from ._arg_scope import add_arg_scope
@@ -45,7 +46,7 @@ def batch_norm(
     Without `updates_collections` the averages move whenever the result is computed.
     """
     if batch_weights is not None or zero_debias_moving_mean or renorm or adjustment is not None:
-        raise NotImplementedError(
+        raise NotCoveredError(
             "batch_norm: batch_weights, zero_debias_moving_mean, renorm and adjustment are not covered; leave them out"
         )
     graph = get_default_graph()

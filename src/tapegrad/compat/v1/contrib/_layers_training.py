@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from .._graph import convert, get_default_graph, node
+from .._missing import NotCoveredError
 from .._variable_scopes import variable_scope
 from .._variables import GraphKeys
 
@@ -34,7 +35,7 @@ def optimize_loss(
     from .._math import clip_by_global_norm
 
     if gradient_noise_scale is not None or gradient_multipliers is not None:
-        raise NotImplementedError(
+        raise NotCoveredError(
             "optimize_loss: gradient_noise_scale and gradient_multipliers are not covered; use compute_gradients and "
             "apply_gradients of an optimizer"
         )

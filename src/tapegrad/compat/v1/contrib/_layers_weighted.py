@@ -12,6 +12,7 @@ from .._initializers import Initializer, zeros_initializer
 from .._initializers import variance_scaling_initializer as _variance_scaling
 from .._layers_convolution import Conv1D, Conv2D, Conv2DTranspose, Conv3D, SeparableConv2D
 from .._layers_dense import Dense
+from .._missing import NotCoveredError
 from .._variable_scopes import get_variable, variable_scope
 from ._arg_scope import add_arg_scope
 from .framework import add_model_variable
@@ -247,7 +248,7 @@ def separable_conv2d(
 ) -> Any:
     """`activation_fn` of a convolution of each channel by itself, then over channels, plus a bias."""
     if num_outputs is None:
-        raise NotImplementedError("separable_conv2d without num_outputs is not covered; use tf.nn.depthwise_conv2d")
+        raise NotCoveredError("separable_conv2d without num_outputs is not covered; use tf.nn.depthwise_conv2d")
     start = weights_initializer or xavier_initializer()
     make = functools.partial(
         SeparableConv2D, num_outputs, kernel_size, stride, padding, layout_of(data_format), rate, depth_multiplier,
@@ -279,7 +280,7 @@ def bias_add(
 ) -> Any:
     """A bias of its own added to each channel of `inputs`, whose channels come last."""
     if data_format != "NHWC":
-        raise NotImplementedError(f"bias_add: data_format {data_format!r} is not covered; give NHWC")
+        raise NotCoveredError(f"bias_add: data_format {data_format!r} is not covered; give NHWC")
     with variable_scope(scope, "BiasAdd", [inputs], reuse=reuse):
         x = convert(inputs)
         biases = get_variable("biases", [x.shape[-1]], x.dtype, initializer, regularizer, trainable)

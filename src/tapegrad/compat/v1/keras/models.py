@@ -11,7 +11,7 @@ from ....ops import elementwise, reduction
 from ....ops.loss import softmax_cross_entropy
 from ....ops.shape import reshape
 from .._graph import Graph, Tensor, get_default_graph, node
-from .._missing import not_covered
+from .._missing import NotCoveredError, not_covered
 from .._placeholders import placeholder
 from .._session import Session
 from .._variables import GraphKeys, group, variables_initializer
@@ -62,7 +62,7 @@ class Sequential:
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **others: Any) -> None:
         """Say what the model is fitted by: an optimizer and a loss, and metrics to show, all of which may be names."""
         if others:
-            raise NotImplementedError(f"Sequential.compile: {', '.join(others)} is not covered; leave it out")
+            raise NotCoveredError(f"Sequential.compile: {', '.join(others)} is not covered; leave it out")
         self._compiled = optimizer_of(optimizer), loss, list(metrics or [])
 
     def _built(self, shape: tuple[int, ...], labels: Any = None) -> None:
@@ -134,7 +134,7 @@ class Sequential:
         """Fit the model to examples `x` and labels `y`, in batches of 32 unless told otherwise; gives the history."""
         if callbacks or others:
             what = ", ".join(["callbacks", *others] if callbacks else others)
-            raise NotImplementedError(f"Sequential.fit: {what} is not covered; leave it out")
+            raise NotCoveredError(f"Sequential.fit: {what} is not covered; leave it out")
         x, y = np.asarray(x, np.float32), np.asarray(y)
         if validation_split:
             place = int(len(x) * (1 - validation_split))
@@ -211,8 +211,8 @@ class Sequential:
         print(f"{'in all':<54}{sum(int(np.prod(v.shape.as_list())) for v in self.weights):>12,}")
 
     def save(self, *arguments: Any, **keywords: Any) -> None:
-        """Not covered: raises NotImplementedError."""
-        raise NotImplementedError("files of Keras models are not covered; tf.train.Saver saves the values of variables")
+        """Not covered: raises NotCoveredError."""
+        raise NotCoveredError("files of Keras models are not covered; tf.train.Saver saves the values of variables")
 
     save_weights = load_weights = save
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import train
-from .._missing import not_covered
+from .._missing import NotCoveredError, not_covered
 
 __all__ = ["SGD", "Adagrad", "Adam", "RMSprop", "optimizer_of"]
 
@@ -48,7 +48,7 @@ def _refuse(name: str, decay: float, keywords: dict[str, Any]) -> None:
     strange = set(keywords) - {"learning_rate"}
     if decay or strange:
         what = ", ".join(["decay", *strange] if decay else strange)
-        raise NotImplementedError(f"tf.keras.optimizers.{name}: {what} is not covered; tf.train has schedules of rates")
+        raise NotCoveredError(f"tf.keras.optimizers.{name}: {what} is not covered; tf.train has schedules of rates")
 
 
 def optimizer_of(optimizer: Any) -> Any:
