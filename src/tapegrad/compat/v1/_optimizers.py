@@ -17,6 +17,7 @@ from ...optim import rules
 from ._gradients import gradients
 from ._graph import Operation, Tensor, convert, get_default_graph, node
 from ._infer import Kind
+from ._missing import NotCoveredError
 from ._proximal import ftrl, proximal_adagrad, proximal_descend
 from ._variables import GraphKeys, Variable, assign, assign_add, group, trainable_variables, variable_of
 
@@ -60,10 +61,10 @@ class Optimizer:
 
     def _numbers(self, dtype: Any) -> Sequence[Tensor]:
         """The numbers that the rule is given, as tensors."""
-        raise NotImplementedError(f"{type(self).__name__} has no update rule: define _numbers and _rule")
+        raise TypeError(f"{type(self).__name__} has no update rule: define _numbers and _rule")
 
     def _rule(self) -> Rule:
-        raise NotImplementedError(f"{type(self).__name__} has no update rule: define _numbers and _rule")
+        raise TypeError(f"{type(self).__name__} has no update rule: define _numbers and _rule")
 
     def _before(self, variables: Sequence[Variable]) -> None:
         """Make what is kept beside the slots."""
@@ -475,7 +476,7 @@ class FtrlOptimizer(Optimizer):
             if value < 0:
                 raise ValueError(f"{argument} {value} needs to be positive or zero")
         if learning_rate_power != -0.5:
-            raise NotImplementedError(
+            raise NotCoveredError(
                 f"FtrlOptimizer: learning_rate_power {learning_rate_power} is not covered; -0.5, the default, is"
             )
         super().__init__(use_locking, name)

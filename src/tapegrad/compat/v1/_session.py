@@ -21,6 +21,7 @@ from ...tensor import tensor as new_value
 from . import errors
 from ._graph import Graph, Operation, Tensor, array_of, enter_session, fits, get_default_graph, leave_session
 from ._growth import Growth
+from ._missing import NotCoveredError
 from ._placeholders import refuse_unfed
 from ._run import Plan, Run
 from ._shapes import TensorShape
@@ -118,8 +119,8 @@ class BaseSession:
         return self._packed(fetches, values)
 
     def partial_run(self, *arguments: Any, **keywords: Any) -> Any:
-        """Not covered: raises NotImplementedError."""
-        raise NotImplementedError("partial_run is not covered; fetch everything in one run")
+        """Not covered: raises NotCoveredError."""
+        raise NotCoveredError("partial_run is not covered; fetch everything in one run")
 
     def watch(self, tensor: Any, tell: Callable[[Any], Any] | None = None) -> None:
         """In every run from now on, compute `tensor` too, and hand its value to `tell`, or print it."""
