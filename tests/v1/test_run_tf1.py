@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import tapegrad.compat.v1 as tf
@@ -247,3 +248,31 @@ def test_every_inner_module_of_the_table_leads_somewhere():
         for name in place.split("."):
             value = getattr(value, name)
         assert value is not None
+
+
+def test_inner_moving_averages_weigh_the_past():
+    average = tf.python.training.moving_averages.assign_moving_average
+    x = tf.placeholder(tf.float32, [])
+    v = tf.get_variable("v", initializer=tf.constant(5.0), trainable=False)
+    w = tf.get_variable("w", initializer=tf.constant(5.0), trainable=False)
+    both = [average(v, x, 0.9), average(w, x, 0.9, zero_debias=False)]
+    assert [q.name for q in tf.global_variables()] == ["v:0", "w:0", "v/biased:0", "v/local_step:0"]
+    values = np.array([3.0, 1.0, 4.0, 1.0, 5.0])
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        found = [session.run(both, {x: value}) for value in values]
+    for count in range(1, 6):
+        weights = 0.1 * 0.9 ** np.arange(count)[::-1]
+        alone = weights @ values[:count]
+        wanted = [alone / weights.sum(), alone + 0.9**count * 5]
+        np.testing.assert_allclose(found[count - 1], wanted, rtol=1e-5)
+
+
+def test_inner_choices_that_are_known_are_made_at_once():
+    choose = tf.python.layers.utils.smart_cond
+    assert choose(True, lambda: "yes", lambda: "no") == "yes"
+    assert choose(tf.constant(False), lambda: "yes", lambda: "no") == "no"
+    which = tf.placeholder(tf.bool, [])
+    out = choose(which, lambda: tf.constant(1.0), lambda: tf.constant(2.0))
+    with tf.Session() as session:
+        assert [session.run(out, {which: value}) for value in (True, False)] == [1, 2]
