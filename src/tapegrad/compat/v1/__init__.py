@@ -100,7 +100,7 @@ _PARTS = {
 _FROM = {
     "AggregationMethod": "_behaviour", "Event": "summary", "FIFOQueue": "_queues",
     "FixedLenFeature": "_records_parsing", "FixedLenSequenceFeature": "_records_parsing",
-    "FixedLengthRecordReader": "_pipelines", "IdentityReader": "_pipelines", "IndexedSlices": "_behaviour",
+    "FixedLengthRecordReader": "_pipelines", "IdentityReader": "_pipelines", "IndexedSlices": "_slices",
     "PaddingFIFOQueue": "_queues", "QueueBase": "_queues", "RandomShuffleQueue": "_queues", "ReaderBase": "_pipelines",
     "Summary": "summary", "TFRecordReader": "_pipelines", "TextLineReader": "_pipelines",
     "UnconnectedGradients": "_behaviour", "VarLenFeature": "_records_parsing", "VariableAggregation": "_behaviour",

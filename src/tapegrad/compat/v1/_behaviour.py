@@ -13,7 +13,6 @@ from ._variables import Variable, no_op
 
 __all__ = [
     "AggregationMethod",
-    "IndexedSlices",
     "UnconnectedGradients",
     "VariableAggregation",
     "VariableSynchronization",
@@ -83,10 +82,6 @@ class VariableAggregation:
     """How variables on several machines are put together; here there is one."""
 
     NONE, SUM, MEAN, ONLY_FIRST_REPLICA = range(4)
-
-
-class IndexedSlices:
-    """Rows of a gradient. No operation here gives one: gradients are whole tensors, so nothing is an instance of it."""
 
 
 def is_tensor(x: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..._tape import Tensor as Value
 from . import _last_tape
 from ._graph import Operation, Tensor, convert, get_default_graph, node
 from ._infer import Kind, kind_of
+from ._slices import is_lookup, joined, lookups_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,15 +42,27 @@ def gradients(
     found = [x for x in dict.fromkeys(sources) if x in reached and x.dtype.is_floating]
     by_source: dict[Tensor, Tensor] = {}
     if found:
+        # Of a variable that nothing but lookups use, the gradient is that of what was looked up.
+        lookups = (
+            {}
+            if get_default_graph().frame is not None
+            else lookups_of([x for x in reached if x.op.type not in _NOT_DIFFERENTIABLE], found)
+        )
+        for x in results:
+            lookups.pop(x, None)
+        whole = [x for x in found if x not in lookups]
+        wanted = list(dict.fromkeys([*whole, *itertools.chain(*lookups.values())]))
         given = [convert(g, y.dtype) for g, y in zip(starts, results, strict=True) if g is not None]
-        kinds = [kind_of(x) for x in found]
+        kinds = [kind_of(x) for x in wanted]
         with get_default_graph().name_scope(name):
             outputs = node(
-                "Gradients", _pull, [*results, *given], outputs=len(found), in_run=True,
+                "Gradients", _pull, [*results, *given], outputs=len(wanted), in_run=True,
                 sample=lambda *_, **__: [Kind(kind.sizes, kind.dtype) for kind in kinds], name="grad",
-                count=len(results), given=[g is not None for g in starts], xs=found, stops=stops,
+                count=len(results), given=[g is not None for g in starts], xs=wanted, stops=stops,
             )  # fmt: skip
-        by_source = dict(zip(found, outputs, strict=True))
+            by_source = dict(zip(wanted, outputs, strict=True))
+            for x, tensors in lookups.items():
+                by_source[x] = joined(x, [by_source[tensor] for tensor in tensors], tensors)
     return [by_source.get(x) for x in sources]
 
 
@@ -85,7 +99,10 @@ def _pull(run: Run, *values: Any, count: int, given: Sequence[bool], xs: Sequenc
     sources = [run.value(x) for x in xs]
     stopped = [value._entry for x in stops if isinstance(value := run.value(x), Value) and value._entry is not None]
     # Where one source was computed from another, a pass that ends at the first would not reach the second.
-    free = [x.op.type == "Placeholder" or "variable" in x.op.params for x in xs]
+    free = [
+        x.op.type == "Placeholder" or "variable" in x.op.params or (is_lookup(x.op) and x.op.inputs[0] not in xs)
+        for x in xs
+    ]
     groups = [[i for i, is_free in enumerate(free) if is_free], *([i] for i, is_free in enumerate(free) if not is_free)]
     found: list[Any] = [None] * len(xs)
     for group in filter(None, groups):

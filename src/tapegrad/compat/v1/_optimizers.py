@@ -19,6 +19,7 @@ from ._graph import Operation, Tensor, convert, get_default_graph, node
 from ._infer import Kind
 from ._missing import NotCoveredError
 from ._proximal import ftrl, proximal_adagrad, proximal_descend
+from ._slices import IndexedSlices, moved_rows
 from ._variables import GraphKeys, Variable, assign, assign_add, group, trainable_variables, variable_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Optimizer:
     """
 
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
+    _rests = True  # rows of a table that were not looked up stay as they are, and what is kept for them, too
 
     def __init__(self, use_locking: bool, name: str) -> None:
         if not name:
@@ -185,8 +187,13 @@ class Optimizer:
         slots = [self._slots[variable, slot.key] for slot in self._wanted_slots()]
         kind = Kind(variable.shape.sizes, variable.dtype.dtype)
         label = "Apply" + type(self).__name__.removesuffix("Optimizer")
+        function: Rule = _moved
+        inputs = [variable, gradient, *slots, *numbers]
+        if self._rests and isinstance(gradient, IndexedSlices) and gradient.op.frame is None:
+            label, function = "Sparse" + label, moved_rows
+            inputs = [gradient.values, gradient.indices, *numbers]
         moved: Tensor = node(
-            label, _moved, [variable, gradient, *slots, *numbers], f"update_{variable.op.name}/{label}", in_run=True,
+            label, function, inputs, f"update_{variable.op.name}/{label}", in_run=True,
             sample=lambda *_, **__: kind, target=variable, slots=slots, rule=self._rule(),
         )  # fmt: skip
         if variable.constraint is None:
@@ -355,6 +362,8 @@ class AdamOptimizer(Optimizer):
 
     `epsilon` is added to the root before that is corrected for its start at zero: "epsilon hat" of Kingma and Ba.
     """
+
+    _rests = False  # the running means fade, and move on, without a gradient
 
     def __init__(
         self,

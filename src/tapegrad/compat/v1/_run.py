@@ -12,6 +12,7 @@ from ...errors import TapegradError, TraceError
 from ...transforms import at_own_entry
 from . import _last_tape, errors
 from ._graph import Operation, Tensor
+from ._slices import is_lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +32,7 @@ class Plan:
             op = waiting.pop()
             if op not in needed:
                 needed.add(op)
-                waiting += [x.op for x in op.inputs if x not in fixed]
+                waiting += [x.op for x in (*op.inputs, *op.params.get("xs", ())) if x not in fixed]
                 waiting += op.control_inputs
         # An operation is built after what it needs, so this order is the one that Kahn's algorithm would find, and
         # effects happen in the order in which they were written down.
@@ -75,7 +76,7 @@ class Run:
     def one(self, op: Operation) -> None:
         """Run one operation, and note the values of its outputs."""
         try:
-            arguments = [self.value(x) for x in op.inputs]
+            arguments = [self.value(x, op) for x in op.inputs]
             out = op.function(self, *arguments, **op.params) if op.in_run else op.function(*arguments, **op.params)
         except (errors.OpError, TraceError):
             raise
@@ -92,12 +93,15 @@ class Run:
             if tensor not in self.fed:
                 values[tensor] = recordable(value) if tensor in targets else value
 
-    def value(self, tensor: Tensor) -> Any:
+    def value(self, tensor: Tensor, user: Operation | None = None) -> Any:
         """The value of a tensor that was run, or was given; that of a variable is the one that it has now."""
         variable = tensor.op.params.get("variable")
         if variable is None or tensor in self.fed:
             return self.values[tensor]
-        return self.session.read(variable, tensor in self.plan.targets)
+        wanted = tensor in self.plan.targets
+        if user is not None and is_lookup(user) and not wanted:
+            return self.session.look(variable)
+        return self.session.read(variable, wanted)
 
     def inner(self, operations: Sequence[Operation], results: Sequence[Tensor], values: dict[Tensor, Any]) -> list[Any]:
         """The results of operations inside a loop or a choice, run once on some values of its own tensors."""

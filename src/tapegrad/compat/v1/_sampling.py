@@ -150,7 +150,9 @@ def _sampled(
         sampled_values = [convert(value) for value in sampled_values]
         places = node("concat", _one_after_the_other, [labels, sampled_values[0]])
 
-        def loss(inputs: Any, features: Any, scores: Any, labels: Any, sampled: Any, true_count: Any, count: Any) -> Any:
+        def loss(
+            inputs: Any, features: Any, scores: Any, labels: Any, sampled: Any, true_count: Any, count: Any
+        ) -> Any:
             labels = shaping.reshape(labels, (-1, num_true))
             end = labels.size
             own = shaping.reshape(features[:end], (*labels.shape, -1))

@@ -25,6 +25,7 @@ from ._missing import NotCoveredError
 from ._placeholders import refuse_unfed
 from ._run import Plan, Run
 from ._shapes import TensorShape
+from ._slices import is_lookup, moved_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,7 @@ class BaseSession:
         self.config = config
         self._values: dict[Any, Any] = {}  # of variables, and of what else lives as long as the session
         self._plans: collections.OrderedDict[Any, _Planned] = collections.OrderedDict()
+        self._own: dict[Variable, Any] = {}  # arrays that nobody else holds; see `own`
         self._closed = False
         self._watched: list[tuple[Tensor, Callable[[Any], Any]]] = []
         self._growth = Growth(self.graph)
@@ -54,6 +56,11 @@ class BaseSession:
 
     def read(self, variable: Variable, wanted: bool) -> Any:
         """The value of a variable, recorded from where a gradient of it is `wanted`."""
+        self._own.pop(variable, None)  # who reads an array may keep it
+        return self.look(variable, wanted)
+
+    def look(self, variable: Variable, wanted: bool = False) -> Any:
+        """What `read` gives, for who copies of it what is needed, and keeps neither the array nor a part of it."""
         value = self._values.get(variable)
         if value is None:
             raise errors.FailedPreconditionError(
@@ -63,6 +70,19 @@ class BaseSession:
                 "tf.global_variables_initializer() first, or restore a checkpoint",
             )
         return value if wanted or not isinstance(value, Value) else value.detach()
+
+    def own(self, variable: Variable) -> Any:
+        """The array of a variable, to write into: one that nothing but the session holds.
+
+        Arrays are values everywhere else, and any of them may be held by someone: by the tape of this run, by another
+        variable that was given it, by a caller. So the first time the session makes a copy, and notes that it did.
+        The note is gone as soon as someone reads the variable, except for lookups, which copy rows; and it holds for
+        that one array, so that assigning, loading or restoring another one ends it, too.
+        """
+        value = self.look(variable, True)
+        if self._own.get(variable) is not value._array:
+            value._array = self._own[variable] = np.array(value._array)
+        return value._array
 
     def is_initialized(self, variable: Variable) -> bool:
         """Whether a variable has a value."""
@@ -247,6 +267,7 @@ class BaseSession:
         """Forget the values of variables; a closed session runs nothing."""
         self._closed = True
         self._values.clear()
+        self._own.clear()
         self._plans.clear()
 
 
@@ -288,16 +309,41 @@ class _Planned:
         self._parts: _Parts | None = None
         named = [op.params.get("variable") or op.params.get("target") for op in self.plan.operations]
         self._variables = [variable for variable in dict.fromkeys(named) if variable is not None]
+        #: those whose arrays a compiled program hands to more than lookups: who gets them may keep them
+        self._lent = {
+            x.op.params["variable"]
+            for op in self.plan.operations
+            for x in (op.inputs[1:] if is_lookup(op) else (*op.inputs, *op.params.get("xs", ())))
+            if "variable" in x.op.params
+        } | {op.params["of"] for op in self.plan.operations if "of" in op.params}
 
     def __call__(self, feeds: dict[Tensor, Any]) -> dict[Any, Any]:
         self._times += 1
         if self._times == _TIMES and all(map(self.session.is_initialized, self._variables)):
             self._parts = _Parts.of(self.plan, self.feeds, self._variables)
         if self._parts is not None:
+            for variable in self._lent:
+                self.session._own.pop(variable, None)
             return self._parts(self.session, feeds)
         run = Run(self.session, self.plan, dict(feeds), self.feeds)
         run.all()
         return {x: None if isinstance(x, Operation) else given(run.value(x)) for x in self.plan.fetched}
+
+
+def _after_changes_in_place(operations: Sequence[Operation], fixed: set[Tensor]) -> set[Operation]:
+    """What changes rows of variables in place, which no program does, and what needs that, or sees it."""
+    changed: set[Tensor] = set()
+    found: set[Operation] = set()
+    for op in operations:
+        if op.function is moved_rows:
+            changed.update(variable._tensor for variable in (op.params["target"], *op.params["slots"]))
+        elif found.isdisjoint(x.op for x in op.inputs if x not in fixed) and found.isdisjoint(op.control_inputs):
+            read = [*op.inputs, *op.params.get("xs", ())]
+            read += [op.params[key]._tensor for key in ("target", "of") if key in op.params]
+            if changed.isdisjoint(read):
+                continue
+        found.add(op)
+    return found
 
 
 class _Parts:
@@ -338,12 +384,17 @@ class _Parts:
             for other in op.control_inputs:
                 if other.type != "Print":  # what it tells is the same afterwards
                     users[other].append(op)
-        last: set[Operation] = set()
+        last = _after_changes_in_place(operations, fixed)
+        if any(op.type == "Gradients" or "bodies" in op.params for op in last):
+            return None
+        assigned = {op.params["target"]._tensor for op in operations if "target" in op.params}
         for op in reversed(operations):
+            if op in last:
+                continue
             if op.python and all(user in last for user in users[op]):
                 last.add(op)
-            elif users[op] and all(user in last for user in users[op]) and not op.in_run:
-                last.add(op)  # nothing but what Python does last needs it
+            elif users[op] and last.issuperset(users[op]) and not op.in_run and assigned.isdisjoint(op.inputs):
+                last.add(op)  # nothing but what is done last needs it, and no variable that it reads will change
         first: set[Operation] = set()
         for op in reversed(operations):
             if op not in last and (op.python or any(user in first for user in users[op])):
