@@ -276,3 +276,25 @@ def test_inner_choices_that_are_known_are_made_at_once():
     out = choose(which, lambda: tf.constant(1.0), lambda: tf.constant(2.0))
     with tf.Session() as session:
         assert [session.run(out, {which: value}) for value in (True, False)] == [1, 2]
+
+
+def test_six_is_served_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr(serve, "_installed", lambda name: False)
+    monkeypatch.setattr(sys, "meta_path", [serve._finder, *sys.meta_path])
+    monkeypatch.setattr(sys, "modules", {name: x for name, x in sys.modules.items() if name.split(".")[0] != "six"})
+    names = {}
+    exec("import six\nfrom six.moves import xrange, cPickle, urllib\nfrom six import iteritems", names)
+    exec("from six.moves.urllib.request import urlretrieve", names)
+    with pytest.raises(ModuleNotFoundError):
+        exec("import six.moves.no_such_module", names)
+    assert names["xrange"] is range
+    assert names["six"].__name__ == "tapegrad.compat._six"
+    assert names["six"].PY3
+    assert list(names["iteritems"]({1: 2})) == [(1, 2)]
+    assert names["urllib"].request.urlretrieve
+
+
+def test_six_is_left_alone_where_it_is(monkeypatch):
+    pytest.importorskip("six")
+    assert serve._finder.find_spec("six") is None
+    assert serve._finder.find_spec("numpy") is None

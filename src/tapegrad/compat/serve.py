@@ -11,7 +11,7 @@ import importlib
 import sys
 import types
 from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
 from .v1 import _missing
@@ -46,6 +46,9 @@ class _Finder:
     ) -> ModuleSpec | None:
         """The spec of a served module, None for any other name; raises ModuleNotFoundError for one not covered."""
         top, _, below = name.partition(".")
+        if top == "six" and not _installed("six"):
+            part = _six(below)
+            return None if part is None else ModuleSpec(name, _Loader(part), is_package=True)
         if top not in SERVED:
             return None
         module = found(SERVED[top], below)
@@ -66,9 +69,20 @@ class _Loader(Loader):
     def exec_module(self, module: types.ModuleType) -> None:
         """Put our module in the place of the one that Python made."""
         assert module.__spec__ is not None
-        if not hasattr(self._module, "__path__"):
+        if self._module.__name__.startswith(PACKAGE) and not hasattr(self._module, "__path__"):
             self._module.__path__ = []  # `import tensorflow.nn.rnn_cell` asks for a package
         sys.modules[module.__spec__.name] = self._module
+
+
+def _installed(name: str) -> bool:
+    """Whether a package is there without us."""
+    return PathFinder.find_spec(name) is not None
+
+
+def _six(below: str) -> types.ModuleType | None:
+    from . import _six as six
+
+    return _attribute(six, below) if below else six
 
 
 def found(module: str, below: str) -> types.ModuleType | None:
@@ -86,6 +100,7 @@ def found(module: str, below: str) -> types.ModuleType | None:
 def _folder(below: str) -> types.ModuleType:
     """A module that only leads to those inside of it."""
     module = types.ModuleType(f"tensorflow.{below}")
+    module.__path__ = []
     module.__getattr__ = _missing.not_covered(f"{_missing.ROOT}.{below}")  # type: ignore[method-assign]
     return module
 
