@@ -384,10 +384,11 @@ class AdamOptimizer(Optimizer):
     def _before(self, variables: Sequence[Variable]) -> None:
         if self._powers is None:
             dtype = min(variables, key=lambda variable: variable.name).dtype
-            self._powers = (
-                Variable(number(self._beta1, "beta1", dtype), trainable=False, name="beta1_power"),
-                Variable(number(self._beta2, "beta2", dtype), trainable=False, name="beta2_power"),
-            )
+            with get_default_graph().outside():  # what a step waits for, initializers do not
+                self._powers = (
+                    Variable(number(self._beta1, "beta1", dtype), trainable=False, name="beta1_power"),
+                    Variable(number(self._beta2, "beta2", dtype), trainable=False, name="beta2_power"),
+                )
             self._others += self._powers
 
     def _numbers(self, dtype: Any) -> Sequence[Tensor]:
