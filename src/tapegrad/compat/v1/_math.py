@@ -13,6 +13,7 @@ from . import _dtypes as dtypes
 from ._arguments import axes_of, fixed
 from ._graph import Tensor, convert, get_default_graph, node, operands
 from ._operators import binary, divided, true_divided
+from ._slices import values_of, with_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -366,9 +367,8 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
 
 def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None) -> Tensor:
     """`t` with what is below or above the bounds set to them."""
-    return node(  # type: ignore[no-any-return]
-        "clip_by_value", elementwise.clip, operands(t, clip_value_min, clip_value_max), name
-    )
+    bounds = clip_value_min, clip_value_max
+    return with_values(t, node("clip_by_value", elementwise.clip, operands(values_of(t), *bounds), name))
 
 
 def _of_norm(x: Any, bound: Any, *, axes: Any, average: bool) -> Any:
@@ -383,7 +383,8 @@ def _of_norm(x: Any, bound: Any, *, axes: Any, average: bool) -> Any:
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
     """`t`, made shorter where its norm, over `axes` or all of them, is more than `clip_norm`."""
-    return node("clip_by_norm", _of_norm, operands(t, clip_norm), name, axes=axes_of(axes), average=False)  # type: ignore[no-any-return]
+    inputs = operands(values_of(t), clip_norm)
+    return with_values(t, node("clip_by_norm", _of_norm, inputs, name, axes=axes_of(axes), average=False))
 
 
 def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Tensor:
@@ -393,7 +394,7 @@ def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Ten
 
 def global_norm(t_list: Sequence[Any], name: str | None = None) -> Tensor:
     """The norm of all elements of several tensors together; None among them counts as nothing."""
-    values = [convert(t) for t in t_list if t is not None]
+    values = [convert(values_of(t)) for t in t_list if t is not None]
 
     def measure(*values: Any) -> Any:
         return elementwise.sqrt(_total(*[reduction.sum(value * value) for value in values]))
@@ -413,5 +414,8 @@ def clip_by_global_norm(
             return elementwise.where(elementwise.isfinite(norm), bound / larger(norm, bound), np.float32(np.nan))
 
         scale = node("scale", share, operands(whole, clip_norm))
-        clipped = [None if t is None else node("Mul", elementwise.multiply, operands(t, scale)) for t in t_list]
-    return clipped, whole
+
+        def shorter(t: Any) -> Tensor:
+            return with_values(t, node("Mul", elementwise.multiply, operands(values_of(t), scale)))
+
+        return [None if t is None else shorter(t) for t in t_list], whole

@@ -20,7 +20,7 @@ from ...ops.indexing import plain_key
 from ...optim import rules
 from ._arguments import beside, sizes_argument, sizes_in
 from ._graph import Tensor, convert, get_default_graph, node, operands
-from ._infer import Kind
+from ._infer import Kind, constant_value
 from ._slicing import rows
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class IndexedSlices(Tensor):
     def __init__(self, values: Any, indices: Any, dense_shape: Any = None) -> None:
         self.values, self.indices = convert(values), convert(indices)
         self.dense_shape = None if dense_shape is None else convert(dense_shape)
-        given, sizes = ([], None) if dense_shape is None else sizes_argument(dense_shape)
+        fixed = dense_shape if self.dense_shape is None else constant_value(self.dense_shape)
+        given, sizes = ([], None) if dense_shape is None else sizes_argument(dense_shape if fixed is None else fixed)
         known = self.values.shape.sizes
 
         def whole(values: Any, indices: Any, *given: Any) -> Any:
@@ -59,6 +60,16 @@ class IndexedSlices(Tensor):
         inputs = [self.values, self.indices, *given]
         super().__init__(graph.add("IndexedSlicesToDense", whole, inputs, None, sample=sample), 0)
         self.op.outputs[0] = self
+
+
+def values_of(t: Any) -> Any:
+    """What of a tensor is not zero for sure: the values of slices, or the tensor."""
+    return t.values if isinstance(t, IndexedSlices) else t
+
+
+def with_values(t: Any, values: Tensor) -> Tensor:
+    """`values`, which were made of `values_of(t)`, in the places of these."""
+    return IndexedSlices(values, t.indices, t.dense_shape) if isinstance(t, IndexedSlices) else values
 
 
 def _whole(values: Any, indices: Any, sizes: tuple[int, ...]) -> Any:
@@ -115,6 +126,9 @@ def moved_rows(
     arrays = [run.session.own(variable) for variable in (target, *slots)]
     gradient = Rows.of_repeated(_array(indices), _array(values), arrays[0].shape)
     places = gradient.indices
+    if len(places) and (places[0] < 0 or places[-1] >= len(arrays[0])):
+        wrong = places[0] if places[0] < 0 else places[-1]
+        raise IndexError(f"{target.name}: expected rows from 0 to {len(arrays[0]) - 1}, got {wrong}")
     seen = [array.take(places, 0) for array in arrays]
     new = rules._apply(rule, [seen[0], gradient.values, *seen[1:]], [_array(number) for number in numbers])
     for array, part in zip(arrays, new if slots else (new,), strict=True):
