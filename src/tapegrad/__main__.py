@@ -6,6 +6,7 @@ It ends with 0 when all went well, 1 when a goal was not reached, and 2 when som
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from typing import TYPE_CHECKING
 
@@ -69,8 +70,9 @@ def _warmup(chosen: argparse.Namespace) -> int:
         print("tapegrad: NUMBA_DISABLE_JIT is set, so there is nothing to compile", file=sys.stderr)
         return 2
     from .kernels.warmup import warmup
+    from .optim.warmup import warmup as updates
 
-    for name, dtype, seconds in warmup():
+    for name, dtype, seconds in itertools.chain(warmup(), updates()):
         print(f"{seconds:6.2f} s  {name}, {dtype}", flush=True)
     return 0
 
