@@ -7,6 +7,7 @@ are, an optimizer reads them as they are, and whoever reads `.grad` sees the who
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,12 +39,16 @@ class Rows:
     @classmethod
     def of_repeated(cls, indices: Any, values: Any, shape: Sequence[int]) -> Rows:
         """Rows of `indices` in any order, where the `values` of an index that comes several times are added up."""
+        from .ops.embeddings import _kernels
+
         indices, values = np.asarray(indices, np.int64), np.asarray(values)
         order = np.argsort(indices, kind="stable")
         indices = indices[order]
-        first = np.flatnonzero(np.diff(indices, prepend=-1))
-        values = np.add.reduceat(values[order], first, axis=0) if len(first) else values
-        return cls(indices[first], values, tuple(shape))
+        starts = np.flatnonzero(np.concatenate([[True], indices[1:] != indices[:-1], [True]])[: len(indices) + 1])
+        firsts = starts[:-1]
+        flat = values.reshape(len(values), math.prod(values.shape[1:]))
+        values = _kernels(flat.dtype, flat.size).sums(flat, order, starts).reshape(len(firsts), *values.shape[1:])
+        return cls(indices[firsts], values, tuple(shape))
 
     def dense(self) -> Array:
         """The array that they stand for."""
