@@ -17,6 +17,7 @@ from ...primitive import primitive
 from ._arguments import axes_of, beside, chosen
 from ._array import stop_gradient
 from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._math import cast
 
 __all__ = [
     "log_poisson_loss",
@@ -63,8 +64,9 @@ def softmax_cross_entropy_with_logits_v2(
 
 def _softmax(labels: Any, logits: Any, axis: int, name: str) -> Tensor:
     with get_default_graph().name_scope(name):
-        scores, wanted = operands(logits, labels)
-        wanted = convert(wanted, scores.dtype)
+        scores, wanted = convert(logits), convert(labels)
+        if wanted.dtype != scores.dtype:
+            wanted = cast(wanted, scores.dtype)  # whole numbers are probabilities, too
         if not scores.shape.is_compatible_with(wanted.shape):
             raise ValueError(f"logits and labels must be of one shape: logits {scores.shape}, labels {wanted.shape}")
         return node("Reshape_2", _of_probabilities, [scores, wanted], axis=axis)  # type: ignore[no-any-return]

@@ -31,7 +31,22 @@ REFUSED = {
     "contrib.summary": "tf.summary has it",
     "contrib.training": "tf.train has it",
     "contrib.estimator": "tf.estimator has it",
-    "contrib.learn": "it was replaced by tf.estimator in TensorFlow 1 already",
+    **{
+        f"contrib.learn.{name}": f"tf.estimator.{name} replaced it in TensorFlow 1 already"
+        for name in (
+            "DNNClassifier",
+            "DNNLinearCombinedClassifier",
+            "DNNLinearCombinedRegressor",
+            "DNNRegressor",
+            "LinearClassifier",
+            "LinearRegressor",
+        )
+    },
+    "contrib.learn.datasets.DATASETS": "tf.contrib.learn.datasets.load_dataset reads MNIST",
+    "contrib.learn.python.learn.datasets.base.maybe_download": "nothing is downloaded; put the file where it is read",
+    "contrib.learn.preprocessing.ByteProcessor": "numpy.frombuffer(text.encode(), numpy.uint8)",
+    "contrib.learn.infer_real_valued_columns_from_input": 'tf.feature_column.numeric_column("x", shape) is one',
+    "contrib.layers.real_valued_column": "tf.feature_column.numeric_column replaced it in TensorFlow 1 already",
     "contrib.lite": "models are not converted for other devices",
     "contrib.slim": "it is a library of its own; tf.contrib.layers has most of its layers",
     "contrib.tensor_forest": "trees are not differentiated; scikit-learn has them",

@@ -39,6 +39,15 @@ _MOST_SIZES = 8  # programs for different sizes that are fed as numbers
 _TIMES = 3  # runs of a plan, the last of which is compiled: a script that fetches something once or twice need not wait
 
 
+def _pairs(key: Any, value: Any) -> Iterator[tuple[Any, Any]]:
+    """A tensor and what it is fed, of a key that is a nest of tensors, such as the state of a network, each."""
+    if isinstance(key, tuple) and not hasattr(key, "op"):
+        for part, fed in zip(key, value, strict=True):
+            yield from _pairs(part, fed)
+    else:
+        yield key, value
+
+
 class BaseSession:
     """What runs a graph: `graph`, by default the current one. `target` and `config` are for other machines."""
 
@@ -195,21 +204,17 @@ class BaseSession:
     def _fed(self, feed_dict: Any) -> dict[Tensor, Any]:
         """The arrays that are fed, each checked against its tensor."""
         feeds: dict[Tensor, Any] = {}
-        for key, value in feed_dict.items():
-            pairs = (
-                zip(key, value, strict=True) if isinstance(key, tuple) and not hasattr(key, "op") else [(key, value)]
-            )
-            for item, fed in pairs:
-                try:
-                    tensor = self.graph.as_graph_element(item)
-                except (TypeError, ValueError, KeyError) as error:
-                    raise TypeError(f"Cannot interpret feed_dict key as Tensor: {error}") from None
-                if isinstance(fed, Tensor):
-                    raise TypeError(
-                        "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python "
-                        f"scalars, strings, lists, numpy ndarrays; feed sess.run({fed.name!r}) for {tensor.name!r}"
-                    )
-                feeds[tensor] = self._checked(tensor, fed)
+        for item, fed in (pair for key, value in feed_dict.items() for pair in _pairs(key, value)):
+            try:
+                tensor = self.graph.as_graph_element(item)
+            except (TypeError, ValueError, KeyError) as error:
+                raise TypeError(f"Cannot interpret feed_dict key as Tensor: {error}") from None
+            if isinstance(fed, Tensor):
+                raise TypeError(
+                    "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python "
+                    f"scalars, strings, lists, numpy ndarrays; feed sess.run({fed.name!r}) for {tensor.name!r}"
+                )
+            feeds[tensor] = self._checked(tensor, fed)
         return feeds
 
     def _checked(self, tensor: Tensor, fed: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _missing
 
-_PARTS = {"data", "framework", "keras", "layers", "legacy_seq2seq", "losses", "metrics", "rnn", "seq2seq"}
+_PARTS = {"data", "framework", "keras", "layers", "learn", "legacy_seq2seq", "losses", "metrics", "rnn", "seq2seq"}
 _ELSEWHERE = {"data", "keras"}  # which became a part of TensorFlow itself
 
 _not_there = _missing.not_covered(__name__)
