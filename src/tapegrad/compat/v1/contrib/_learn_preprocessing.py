@@ -20,7 +20,7 @@ __getattr__ = not_covered(__name__)
 
 _CAPITALS = r"[A-Z]{2,}(?![a-z])"  # a word of its own: of "HTMLpage" no, of "HTML page" and "HTML5" yes
 _HUMP = r"[A-Z][a-z]+(?=[A-Z])"  # "camelCase" is one word, "CamelCase" two
-_WORD = re.compile("|".join([_CAPITALS, _HUMP, r"['\w\-]+"]))
+_WORD = re.compile(rf"{_CAPITALS}|{_HUMP}|['\w\-]+")
 
 
 def tokenizer(iterator: Iterable[str]) -> Iterator[list[str]]:
