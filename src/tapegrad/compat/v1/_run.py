@@ -37,6 +37,8 @@ class Plan:
         # An operation is built after what it needs, so this order is the one that Kahn's algorithm would find, and
         # effects happen in the order in which they were written down.
         self.operations = sorted(needed, key=lambda op: op.serial)
+        #: those that do something: a variable is read where it is used
+        self.acting = [op for op in self.operations if op.type not in ("VariableV2", "NoOp")]
         self.differentiating = _differentiating(self.operations)
         #: the tensors that gradients are wanted of
         self.targets = {x for op in self.differentiating for x in op.params["xs"]}
@@ -70,7 +72,7 @@ class Run:
     def all(self) -> None:
         """Run every operation of the plan."""
         with recording(bool(self.plan.targets)):
-            for op in self.plan.operations:
+            for op in self.plan.acting:
                 self.one(op)
 
     def one(self, op: Operation) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from ... import random
 from ..._pytree import contents
 from ..._tape import Tensor as Value
-from ..._tape import recording
+from ..._tape import mode, recording
 from ...errors import TraceError
 from ...tensor import tensor as new_value
 from . import errors
@@ -99,8 +99,13 @@ class BaseSession:
 
     def assign(self, variable: Variable, value: Any) -> Any:
         """Give a variable a value."""
+        kept = self._values.get(variable)
+        if mode.tracer is None and isinstance(value, Value) and isinstance(kept, Value):
+            array = value._array
+            if array.shape == kept._array.shape and array.dtype == kept._array.dtype:
+                kept._array = array
+                return value.detach()
         with recording(False):
-            kept = self._values.get(variable)
             if isinstance(value, Value):
                 value = value.detach()
             array = value._array if isinstance(value, Value) else np.asarray(value)
@@ -398,8 +403,15 @@ class _Parts:
                 continue
             if op.python and all(user in last for user in users[op]):
                 last.add(op)
-            elif users[op] and last.issuperset(users[op]) and not op.in_run and assigned.isdisjoint(op.inputs):
-                last.add(op)  # nothing but what is done last needs it, and no variable that it reads will change
+            elif (
+                users[op]
+                and last.issuperset(users[op])
+                and not op.in_run
+                # a variable that changes must be read at its time, and what leads to a change in place is compiled
+                and assigned.isdisjoint(op.inputs)
+                and (op.type == "Const" or not any(user.function is moved_rows for user in users[op]))
+            ):
+                last.add(op)  # nothing but what is done last needs it
         first: set[Operation] = set()
         for op in reversed(operations):
             if op not in last and (op.python or any(user in first for user in users[op])):
