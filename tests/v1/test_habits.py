@@ -1,6 +1,7 @@
 """What scripts of that time do, and rely on, that no other test does: each was found by running one."""
 
 import numpy as np
+import pytest
 
 import tapegrad.compat.v1 as tf
 
@@ -43,3 +44,53 @@ def test_the_state_of_several_layers_is_fed_by_one_key():
         parts = sess.run(outputs, dict(leaves))
     assert np.abs(first - again).max() > 1e-4
     np.testing.assert_array_equal(again, parts)
+
+
+def test_sequences_of_records_are_written_and_parsed():
+    train = tf.train
+
+    def whole(*numbers):
+        return train.Feature(int64_list=train.Int64List(value=numbers))
+
+    steps = {"pair": train.FeatureList([whole(1, 2), whole(3, 4), whole(5, 6)]), "few": train.FeatureList([whole(7)])}
+    message = train.SequenceExample(train.Features({"label": whole(9)}), train.FeatureLists(steps))
+    text = message.SerializeToString()
+    assert train.SequenceExample.FromString(text) == message
+    context, parts = tf.parse_single_sequence_example(
+        text,
+        {"label": tf.FixedLenFeature([], tf.int64)},
+        {
+            "pair": tf.FixedLenSequenceFeature([2], tf.int64),
+            "few": tf.VarLenFeature(tf.int64),
+            "none": tf.FixedLenSequenceFeature([], tf.float32, allow_missing=True),
+        },
+    )
+    assert parts["pair"].shape.as_list() == [None, 2]
+    required = tf.parse_single_sequence_example(text, None, {"none": tf.FixedLenSequenceFeature([], tf.int64)})[1]
+    with tf.Session() as sess:
+        found = sess.run([context["label"], parts["pair"], tf.sparse_tensor_to_dense(parts["few"]), parts["none"]])
+        with pytest.raises(tf.errors.InvalidArgumentError, match="'none' is required"):
+            sess.run(required)
+    assert [value.tolist() for value in found] == [9, [[1, 2], [3, 4], [5, 6]], [[7]], []]
+
+
+def test_a_checkpoint_is_printed(tmp_path, capsys):
+    from tapegrad.compat.v1._inspect_checkpoint import print_tensors_in_checkpoint_file
+
+    tf.Variable([1.5, 2.0], name="w")
+    tf.Variable(3, name="step")
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        path = tf.train.Saver().save(sess, tmp_path / "model")
+    print_tensors_in_checkpoint_file(path, "", all_tensors=True)
+    assert "tensor: step (int32) []\n3\ntensor: w (float32) [2]\n[1.5 2. ]\n# Total" in capsys.readouterr().out
+    print_tensors_in_checkpoint_file(path, "", all_tensors=False)
+    assert capsys.readouterr().out.splitlines()[0] == "tensor: step (int32) []"
+    print_tensors_in_checkpoint_file(path, "no", all_tensors=False)
+    assert "Tensor no not found" in capsys.readouterr().out
+
+
+def test_losses_are_float32():
+    wide = tf.constant([1.0, 2.0], tf.float64)
+    for loss in (tf.losses.mean_squared_error, tf.losses.absolute_difference, tf.losses.log_loss, tf.losses.huber_loss):
+        assert loss(wide, wide / 3).dtype == tf.float32

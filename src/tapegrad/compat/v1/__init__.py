@@ -113,6 +113,7 @@ _FROM = {
     "extract_image_patches": "_blocks", "get_static_value": "_behaviour", "histogram_summary": "_old_summaries",
     "image_summary": "_old_summaries", "is_tensor": "_behaviour", "merge_all_summaries": "_old_summaries",
     "merge_summary": "_old_summaries", "parse_example": "_records_parsing", "parse_single_example": "_records_parsing",
+    "parse_single_sequence_example": "_sequence_examples",
     "repeat": "_ordering", "resource_variables_enabled": "_behaviour", "roll": "_ordering",
     "scalar_summary": "_old_summaries", "searchsorted": "_ordering", "sort": "_ordering", "space_to_depth": "_blocks",
     "sparse_add": "_sparse_parts", "sparse_concat": "_sparse_parts", "sparse_reshape": "_sparse_parts",

@@ -12,14 +12,15 @@ from ._records_parsing import (
     parse_example,
     parse_single_example,
 )
+from ._sequence_examples import parse_single_sequence_example
 from ._string_ops import decode_base64, decode_csv, decode_raw, encode_base64, matching_files, read_file, write_file
 from .python_io import TFRecordCompressionType, TFRecordOptions, TFRecordWriter, tf_record_iterator
 
 __all__ = [
     "FIFOQueue", "FixedLenFeature", "FixedLenSequenceFeature", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue",
     "TFRecordCompressionType", "TFRecordOptions", "TFRecordWriter", "VarLenFeature", "decode_base64", "decode_csv",
-    "decode_raw", "encode_base64", "gfile", "matching_files", "parse_example", "parse_single_example", "read_file",
-    "tf_record_iterator", "write_file",
+    "decode_raw", "encode_base64", "gfile", "matching_files", "parse_example", "parse_single_example",
+    "parse_single_sequence_example", "read_file", "tf_record_iterator", "write_file",
 ]  # fmt: skip
 
 __getattr__ = not_covered(__name__)

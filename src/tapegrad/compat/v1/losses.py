@@ -113,7 +113,8 @@ def _same_kind(first: Any, second: Any, names: str) -> tuple[Tensor, Tensor]:
 
 
 def _floating(*values: Any) -> list[Any]:
-    return [value if value.dtype.kind == "f" else value.astype(np.float32) for value in values]
+    """Values as float32, which TensorFlow 1 computes these losses in, whatever it is given."""
+    return [value if value.dtype == np.float32 else value.astype(np.float32) for value in values]
 
 
 _LOSSES, _MEAN = GraphKeys.LOSSES, Reduction.SUM_BY_NONZERO_WEIGHTS

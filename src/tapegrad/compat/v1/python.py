@@ -37,6 +37,7 @@ PLACES = {
         "nn",
     ),
     "estimator.estimator": "estimator",
+    "tools.inspect_checkpoint": "_inspect_checkpoint",
     "estimator.inputs.numpy_io": "estimator.inputs",
     "estimator.inputs.pandas_io": "estimator.inputs",
     "estimator.model_fn": "estimator",

@@ -14,5 +14,6 @@ from ._optimizers import *
 from ._pipelines import *
 from ._saver import *
 from ._schedules import *
+from ._sequence_examples import FeatureList, FeatureLists, SequenceExample
 
 __getattr__ = not_covered(__name__)
