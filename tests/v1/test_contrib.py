@@ -353,8 +353,8 @@ def test_losses_and_metrics_take_predictions_first():
 
 
 def test_what_is_not_covered_says_so():
-    with pytest.raises(AttributeError, match=r"tf\.contrib\.learn is not covered(?s:.*)replaced by tf\.estimator"):
-        _ = tf.contrib.learn
+    with pytest.raises(AttributeError, match=r"tf\.contrib\.slim is not covered(?s:.*)tf\.contrib\.layers has most"):
+        _ = tf.contrib.slim
     with pytest.raises(AttributeError, match=r"fully_conected is not covered(?s:.*)layers\.fully_connected"):
         _ = tf.contrib.layers.fully_conected
     assert tf.contrib.data is tf.data

@@ -94,3 +94,20 @@ def test_losses_are_float32():
     wide = tf.constant([1.0, 2.0], tf.float64)
     for loss in (tf.losses.mean_squared_error, tf.losses.absolute_difference, tf.losses.log_loss, tf.losses.huber_loss):
         assert loss(wide, wide / 3).dtype == tf.float32
+
+
+def test_a_padding_queue_takes_numbers_beside_rows_of_different_lengths():
+    count = tf.train.limit_epochs(tf.constant(3), num_epochs=4)
+    number = tf.Variable(0, trainable=False)
+    with tf.control_dependencies([count]):
+        place = number.assign_add(1)
+    pair = tf.train.batch([place, tf.range(place)], batch_size=3, dynamic_pad=True)
+    with tf.Session() as sess:
+        sess.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+        coordinator = tf.train.Coordinator()
+        threads = tf.train.start_queue_runners(sess, coordinator)
+        places, rows = sess.run(pair)
+        coordinator.request_stop()
+        coordinator.join(threads)
+    assert places.tolist() == [1, 2, 3]
+    assert rows.tolist() == [[0, 0, 0], [0, 1, 0], [0, 1, 2]]

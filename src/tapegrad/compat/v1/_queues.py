@@ -280,8 +280,8 @@ class PaddingFIFOQueue(QueueBase):
     def _stacked(self, parts: Any) -> Any:
         largest = np.max([part.shape for part in parts], axis=0).astype(int)
         out = np.full([len(parts), *largest], b"" if parts[0].dtype.kind == "O" else 0, parts[0].dtype)
-        for row, part in zip(out, parts, strict=True):
-            row[tuple(map(slice, part.shape))] = part
+        for number, part in enumerate(parts):  # a number each, perhaps, which is no row to write into
+            out[(number, *map(slice, part.shape))] = part
         return out
 
 
