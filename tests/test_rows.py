@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import tapegrad as tg
 from tapegrad import _rows, _tape
-from tapegrad.kernels import plain_embedding
-from tapegrad.ops import embeddings
+from tapegrad.kernels import choice, plain_embedding
 
 Rows = _rows.Rows
 DRAW = np.random.default_rng(0)
@@ -253,12 +252,12 @@ def test_large_bags_go_through_compiled_code(monkeypatch):
         y.backward(g)
         return y.numpy(), w.grad.numpy()
 
-    assert embeddings._kernels(np.dtype(np.float64), ids.size * 11).__name__ == "tapegrad.kernels.embedding"
+    assert choice.for_rows(np.dtype(np.float64), ids.size * 11).__name__ == "tapegrad.kernels.embedding"
     compiled = both()
-    for module, name, value in ((embeddings, "_SMALL", 1 << 60), (numba.config, "DISABLE_JIT", 1)):
+    for module, name, value in ((choice, "SMALL", 1 << 60), (numba.config, "DISABLE_JIT", 1)):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, value)
-            kernels = embeddings._kernels(np.dtype(np.float64), ids.size * 11)
+            kernels = choice.for_rows(np.dtype(np.float64), ids.size * 11)
             assert kernels.__name__ == "tapegrad.kernels.plain_embedding"
             for ours, plain in zip(compiled, both(), strict=True):
                 np.testing.assert_array_equal(ours, plain)

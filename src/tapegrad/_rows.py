@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .kernels.choice import for_rows
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,15 +41,13 @@ class Rows:
     @classmethod
     def of_repeated(cls, indices: Any, values: Any, shape: Sequence[int]) -> Rows:
         """Rows of `indices` in any order, where the `values` of an index that comes several times are added up."""
-        from .ops.embeddings import _kernels
-
         indices, values = np.asarray(indices, np.int64), np.asarray(values)
         order = np.argsort(indices, kind="stable")
         indices = indices[order]
         starts = np.flatnonzero(np.concatenate([[True], indices[1:] != indices[:-1], [True]])[: len(indices) + 1])
         firsts = starts[:-1]
         flat = values.reshape(len(values), math.prod(values.shape[1:]))
-        values = _kernels(flat.dtype, flat.size).sums(flat, order, starts).reshape(len(firsts), *values.shape[1:])
+        values = for_rows(flat.dtype, flat.size).sums(flat, order, starts).reshape(len(firsts), *values.shape[1:])
         return cls(indices[firsts], values, tuple(shape))
 
     def dense(self) -> Array:

@@ -6,38 +6,19 @@ them are linear, and each other's transposes, so every order exists.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._rows import Rows
 from .._tape import Tensor
 from ..errors import DTypeError, ShapeError
+from ..kernels.choice import for_rows
 from ..primitive import constant, primitive
 from .indexing import plain_key
 from .shape import ravel
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 __all__ = ["embedding", "embedding_bag"]
-
-_SMALL = 1 << 13  # numbers to add up: NumPy is done with fewer before numba would be imported
-
-
-def _kernels(dtype: np.dtype[Any], numbers: int) -> ModuleType:
-    """The compiled kernels, or plain NumPy for few numbers, without numba, or for a dtype that has none."""
-    if dtype in (np.float32, np.float64) and numbers >= _SMALL:
-        import numba
-
-        if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            from ..kernels import embedding
-
-            return embedding
-    from ..kernels import plain_embedding
-
-    return plain_embedding
-
 
 # The ops. Bags are `ids` with their `starts`, one more than there are bags; `shares` divide what comes of a bag.
 
@@ -47,7 +28,7 @@ def _embedding_raw(table: Any, *, ids: Any) -> Any:
 
 
 def _embedding_bag_raw(table: Any, *, ids: Any, starts: Any, shares: Any) -> Any:
-    total = _kernels(table.dtype, len(ids) * table.shape[1]).sums(table, ids, starts)
+    total = for_rows(table.dtype, len(ids) * table.shape[1]).sums(table, ids, starts)
     return total if shares is None else total / _numbers(shares, table)
 
 
@@ -65,7 +46,7 @@ def _rows(g: Any, ids: Any, starts: Any, shares: Any, onto: tuple[int, ...]) -> 
     indices = np.flatnonzero(seen)
     places = np.empty(onto[0], np.int64)
     places[indices] = np.arange(len(indices))
-    values = _kernels(g.dtype, len(ids) * g.shape[1]).scattered(g, places[ids], starts, len(indices))
+    values = for_rows(g.dtype, len(ids) * g.shape[1]).scattered(g, places[ids], starts, len(indices))
     return Rows(indices, values, onto)
 
 
