@@ -111,3 +111,11 @@ def test_a_padding_queue_takes_numbers_beside_rows_of_different_lengths():
         coordinator.join(threads)
     assert places.tolist() == [1, 2, 3]
     assert rows.tolist() == [[0, 0, 0], [0, 1, 0], [0, 1, 2]]
+
+
+def test_a_placeholder_of_any_shape_turns_dropout_on():
+    training = tf.placeholder(tf.bool)
+    dropped = tf.layers.dropout(tf.ones([4, 50]), rate=0.5, training=training)
+    with tf.Session() as sess:
+        assert set(sess.run(dropped, {training: True}).ravel()) == {0, 2}
+        assert set(sess.run(dropped, {training: False}).ravel()) == {1}

@@ -130,7 +130,10 @@ class Dropout(Layer):
                 return node("Identity", lambda x: x, [inputs])
             return dropout(inputs, rate=self.rate, noise_shape=self.noise_shape, seed=self.seed)
         kind = inputs.dtype
-        rate = node("Select", lambda on, rate: where(on, rate, rate * 0), [training, convert(self.rate, kind)])
+        rate = node(  # a number, even where `training` is a placeholder of any shape
+            "Select", lambda on, rate: where(on, rate, rate * 0), [training, convert(self.rate, kind)],
+            sample=lambda on, rate: rate,
+        )  # fmt: skip
         return dropout(inputs, rate=rate, noise_shape=self.noise_shape, seed=self.seed)
 
 

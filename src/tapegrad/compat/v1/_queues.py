@@ -281,7 +281,8 @@ class PaddingFIFOQueue(QueueBase):
         largest = np.max([part.shape for part in parts], axis=0).astype(int)
         out = np.full([len(parts), *largest], b"" if parts[0].dtype.kind == "O" else 0, parts[0].dtype)
         for number, part in enumerate(parts):  # a number each, perhaps, which is no row to write into
-            out[(number, *map(slice, part.shape))] = part
+            place: Any = (number, *map(slice, part.shape))
+            out[place] = part
         return out
 
 

@@ -10,11 +10,18 @@ from .._missing import not_covered
 from .._rnn import bidirectional_dynamic_rnn, static_bidirectional_rnn, static_rnn
 from .._variable_scopes import variable_scope
 from ..rnn_cell import *
+from ._cells import LayerNormBasicLSTMCell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["stack_bidirectional_dynamic_rnn", "stack_bidirectional_rnn", "static_bidirectional_rnn", "static_rnn"]
+__all__ = [
+    "LayerNormBasicLSTMCell",
+    "stack_bidirectional_dynamic_rnn",
+    "stack_bidirectional_rnn",
+    "static_bidirectional_rnn",
+    "static_rnn",
+]
 __all__ += rnn_cell.__all__
 
 __getattr__ = not_covered(__name__)
