@@ -517,6 +517,8 @@ def constant(
         elif array.size and array.size < count and not verify_shape:
             flat = np.concatenate([array.ravel(), np.repeat(array.ravel()[-1:], count - array.size)])
             array = flat.reshape(sizes)  # the last value fills the rest
+        elif array.size > count and not verify_shape:
+            raise ValueError(f"Too many elements provided: the shape {tuple(sizes)} holds {count}, got {array.size}")
         else:
             raise TypeError(f"Expected Tensor's shape: {tuple(sizes)}, got {array.shape}.")
     array.flags.writeable = False

@@ -179,7 +179,7 @@ class TensorShape:
     def __eq__(self, other: object) -> bool:
         try:
             return self.sizes == sizes_of(other)
-        except TypeError:
+        except (TypeError, ValueError):
             return False
 
     def __hash__(self) -> int:
