@@ -1,4 +1,4 @@
-"""What is asked while a graph is built is answered as TensorFlow answers: shapes, dtypes, names, errors; see golden/."""
+"""What is asked while a graph is built is answered as by TensorFlow: shapes, dtypes, names, errors; see golden/."""
 
 import copy
 import json
@@ -63,3 +63,16 @@ def test_a_shape_argument_must_be_given_and_have_known_sizes():
     for shape, told in ((None, "a shape must be given"), ([2, None], "unknown while the graph is built")):
         with pytest.raises(ValueError, match=told):
             sizes_argument(shape)
+
+
+def test_the_dtype_is_known_where_the_rank_is_not():
+    x = tf.placeholder(tf.uint8)
+    found = [
+        tf.cast(x, tf.float32),
+        tf.equal(x, x),
+        tf.shape(x),
+        tf.argmax(x, 1),
+        tf.image.convert_image_dtype(x, tf.float32),
+    ]
+    assert [y.dtype for y in found] == [tf.float32, tf.bool, tf.int32, tf.int64, tf.float32]
+    assert [y.shape.ndims for y in (found[0], found[1])] == [None, None]

@@ -160,3 +160,95 @@ def test_input_functions():
         INPUTS.numpy_input_fn(x, y)
     with pytest.raises(ValueError, match="mismatched"):
         INPUTS.numpy_input_fn(x, y[:3], shuffle=False)
+
+
+COLUMNS = tf.feature_column
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: COLUMNS.numeric_column("x", shape=(2, 0)), "must be greater than 0"),
+        (lambda: COLUMNS.bucketized_column("x", [1]), "must be one-dimensional"),
+        (lambda: COLUMNS.bucketized_column(COLUMNS.numeric_column("x"), [2, 1]), "sorted list"),
+        (lambda: COLUMNS.categorical_column_with_hash_bucket("x", 0), "hash_bucket_size must be at least 1"),
+        (lambda: COLUMNS.categorical_column_with_vocabulary_list("x", []), "must be non-empty"),
+        (lambda: COLUMNS.categorical_column_with_vocabulary_list("x", ["a", "a"]), "Duplicate keys"),
+        (lambda: COLUMNS.categorical_column_with_vocabulary_list("x", ["a"], default_value=0, num_oov_buckets=2),
+         "Can't specify both"),
+        (lambda: COLUMNS.categorical_column_with_identity("x", 0), "num_buckets 0 < 1"),
+        (lambda: COLUMNS.crossed_column(["x"], 3), "length > 1"),
+        (lambda: COLUMNS.crossed_column(["x", 3], 3), "Unsupported key type"),
+        (lambda: COLUMNS.embedding_column(COLUMNS.categorical_column_with_identity("x", 2), 0), "Invalid dimension"),
+        (lambda: COLUMNS.embedding_column(COLUMNS.categorical_column_with_identity("x", 2), 1, "max"), "combiner must"),
+        (lambda: COLUMNS.input_layer({}, []), "must not be empty"),
+        (lambda: COLUMNS.input_layer({}, ["x"]), "must be columns of tf.feature_column"),
+        (lambda: COLUMNS.input_layer({"y": [1.0]}, COLUMNS.numeric_column("x")), "Feature x is not in"),
+        (lambda: COLUMNS.input_layer({"x": [[1.0, 2.0]]}, COLUMNS.numeric_column("x")), "2 numbers an example"),
+    ],
+)  # fmt: skip
+def test_wrong_columns_are_refused(make, told):
+    with pytest.raises(ValueError, match=told):
+        make()
+
+
+def test_bounds_of_embeddings_are_not_covered():
+    with pytest.raises(NotCoveredError, match="max_norm are not covered"):
+        COLUMNS.embedding_column(COLUMNS.categorical_column_with_identity("x", 2), 1, max_norm=1)
+
+
+def test_a_normalizer_must_be_a_function():
+    with pytest.raises(TypeError, match="must be a callable"):
+        COLUMNS.numeric_column("x", normalizer_fn=3)
+
+
+def test_columns_of_categories(tmp_path):
+    (tmp_path / "words.txt").write_text("a\nb\nc\n")
+    features = {"word": [["b", "a"], ["c", "?"]], "id": [0, 9], "x": [[1.0], [3.0]]}
+    word = COLUMNS.categorical_column_with_vocabulary_file("word", str(tmp_path / "words.txt"), 2, num_oov_buckets=1)
+    number = COLUMNS.categorical_column_with_identity("id", 3, default_value=1)
+    scaled = COLUMNS.numeric_column("x", normalizer_fn=lambda x: x * 10.0)
+    hashed = COLUMNS.categorical_column_with_hash_bucket("word", 1)
+    crossed = COLUMNS.crossed_column([number, "word"], 1)
+    columns = [COLUMNS.indicator_column(word), COLUMNS.indicator_column(number), scaled]
+    variables, parts = {}, {}
+    out = COLUMNS.input_layer(features, columns, cols_to_vars=variables, cols_to_output_tensors=parts)
+    sums = [COLUMNS.input_layer(features, COLUMNS.indicator_column(column)) for column in (hashed, crossed)]
+    with tf.Session() as session:
+        assert session.run(out).tolist() == [[1, 0, 0, 1, 1, 0, 10], [0, 1, 0, 0, 0, 2, 30]]
+        assert session.run(parts[scaled]).tolist() == [[10], [30]]
+        assert session.run(sums) == [pytest.approx(np.full((2, 1), 2.0))] * 2
+    assert variables == {column: [] for column in columns}
+
+
+def test_a_category_beyond_the_last_is_an_error_of_the_run():
+    number = COLUMNS.indicator_column(COLUMNS.categorical_column_with_identity("id", 3))
+    out = COLUMNS.input_layer({"id": [0, 9]}, number)
+    with tf.Session() as session, pytest.raises(tf.errors.InvalidArgumentError, match="its categories are 0 to 2"):
+        session.run(out)
+
+
+def test_a_linear_model_sums_numbers_and_categories_by_their_weights():
+    number, kind = COLUMNS.numeric_column("x"), COLUMNS.categorical_column_with_identity("id", 3)
+    out = COLUMNS.linear_model({"x": [1.0, 2.0], "id": [[0, 1], [2, -1]]}, [number, kind])
+    values = {
+        "linear_model/id/weights": [[1.0], [10.0], [100.0]], "linear_model/x/weights": [[1000.0]],
+        "linear_model/bias_weights": [0.5],
+    }  # fmt: skip
+    with tf.Session() as session:
+        for variable in tf.global_variables():
+            variable.load(values[variable.op.name], session)
+        assert session.run(out).tolist() == [[1011.5], [2100.5]]
+
+
+def test_how_columns_are_parsed_from_examples():
+    number = COLUMNS.numeric_column("x", shape=2, default_value=[1.0, 2.0])
+    kind = COLUMNS.categorical_column_with_identity("id", 3)
+    spec = COLUMNS.make_parse_example_spec([
+        COLUMNS.bucketized_column(COLUMNS.numeric_column("y"), [1]), COLUMNS.indicator_column(kind), number,
+        COLUMNS.crossed_column(["word", kind], 5),
+    ])  # fmt: skip
+    assert sorted(spec) == ["id", "word", "x", "y"]
+    assert spec["x"] == tf.FixedLenFeature((2,), tf.float32, [1.0, 2.0])
+    assert spec["word"] == tf.VarLenFeature(tf.string)
+    assert spec["id"] == tf.VarLenFeature(tf.int64)

@@ -169,3 +169,103 @@ with tf.Session() as session:
         step = reader.get_tensor("step")
         assert tf.train.latest_checkpoint(tmp_path).endswith(f"m-{step}")
         assert all((reader.get_tensor(f"w{i}") == step).all() for i in range(4))
+
+
+def test_what_a_saver_knows_of_its_checkpoints(tmp_path):
+    two()
+    saver = tf.train.Saver(pad_step_number=True)
+    with started() as session:
+        path = saver.save(session, tmp_path / "model", global_step=tf.constant(7))
+    assert path == f"{tmp_path}/model-00000007"
+    assert saver.last_checkpoints == [path]
+    other = tf.train.Saver()
+    other.set_last_checkpoints(["a", "b"])
+    assert other.last_checkpoints == ["a", "b"]
+    other.set_last_checkpoints_with_time([("c", 1.0)])
+    assert other.last_checkpoints == ["c"]
+    other.recover_last_checkpoints([path, f"{tmp_path}/gone"])
+    assert other.last_checkpoints == [path]
+
+
+def test_a_checkpoint_is_read_without_a_graph(tmp_path):
+    two()
+    with started() as session:
+        path = tf.train.Saver().save(session, tmp_path / "model")
+    for where in (path, tmp_path):
+        reader = tf.train.load_checkpoint(where)
+        assert reader.get_variable_to_shape_map() == {"w": [2], "n": []}
+        assert reader.get_variable_to_dtype_map() == {"w": tf.float32, "n": tf.int32}
+    assert tf.train.list_variables(path) == [("n", []), ("w", [2])]
+    assert tf.train.load_variable(path, "w:0").tolist() == [1.0, 2.0]
+    assert reader.has_tensor("w")
+    assert not reader.has_tensor("v")
+    with pytest.raises(tf.errors.NotFoundError, match="Key v not found"):
+        reader.get_tensor("v")
+    with pytest.raises(tf.errors.NotFoundError, match="there is no such checkpoint"):
+        tf.train.NewCheckpointReader(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="Couldn't find 'checkpoint' file"):
+        tf.train.load_checkpoint(tmp_path / "empty")
+
+
+def test_new_checkpoints_are_given_until_none_comes(tmp_path):
+    two()
+    with started() as session:
+        first = tf.train.Saver().save(session, tmp_path / "model", 1)
+        found = tf.train.checkpoints_iterator(tmp_path, timeout=0.01)
+        assert next(found) == first
+        second = tf.train.Saver().save(session, tmp_path / "model", 2)
+        assert list(found) == [second]
+        asked = []
+        again = tf.train.checkpoints_iterator(tmp_path, timeout=0, timeout_fn=lambda: asked.append(1) or len(asked) > 1)
+        assert list(again) == [second]
+        assert len(asked) == 2
+
+
+def test_a_state_may_be_relative_to_its_folder(tmp_path):
+    tf.train.update_checkpoint_state(str(tmp_path), f"{tmp_path}/m-2", [f"{tmp_path}/m-1"])
+    assert tf.train.get_checkpoint_state(tmp_path).model_checkpoint_path == f"{tmp_path}/m-2"
+    assert tf.train.get_checkpoint_state(tmp_path, "other") is None
+    assert tf.train.get_checkpoint_state(None) is None
+
+
+def test_variables_do_not_start_with_what_does_not_fit(tmp_path):
+    two()
+    with started() as session:
+        path = tf.train.Saver().save(session, tmp_path / "model")
+    with tf.Graph().as_default():
+        tf.get_variable("v", [3])
+        for names, told in (({"gone": "v"}, "gone is not found"), ({"w": "v"}, "doesn't match with shape")):
+            with pytest.raises(ValueError, match=told):
+                tf.train.init_from_checkpoint(path, names)
+
+
+def test_graphs_in_files_are_not_covered():
+    two()
+    saver = tf.train.Saver()
+    for act in (
+        saver.export_meta_graph, saver.as_saver_def, saver.to_proto, tf.train.export_meta_graph,
+        lambda: tf.train.import_meta_graph("x.meta"), lambda: tf.train.write_graph(None, "x", "y"),
+    ):  # fmt: skip
+        with pytest.raises(NotCoveredError):
+            act()
+
+
+def test_wrong_places_and_values_are_refused(tmp_path):
+    two()
+    with started() as session:
+        saver = tf.train.Saver()
+        with pytest.raises(ValueError, match="Parent directory"):
+            saver.save(session, tmp_path / "none" / "model")
+        with pytest.raises(ValueError, match="is a folder"):
+            saver.save(session, f"{tmp_path}/")
+        path = saver.save(session, tmp_path / "model")
+    with tf.Graph().as_default():
+        other = tf.Variable([1, 2], name="w")
+        with tf.Session() as session, pytest.raises(tf.errors.InvalidArgumentError, match="of float32"):
+            tf.train.Saver([other]).restore(session, path)
+    with tf.Graph().as_default():
+        column = tf.Variable([[0.0], [0.0]], name="w")
+        with tf.Session() as session:
+            tf.train.Saver([column], reshape=True).restore(session, path)
+            assert session.run(column).tolist() == [[1.0], [2.0]]

@@ -138,7 +138,8 @@ CASES = {
     "sizes of dtypes": lambda tf: [d.size for d in (tf.float16, tf.float32, tf.int64, tf.bool, tf.complex64)],
     "limits of dtypes": lambda tf: [float(x) for x in (tf.float32.min, tf.float32.max, tf.int32.min, tf.uint8.max)],
     "a dtype and others": lambda tf: [
-        tf.float32 == "float32", tf.float32 == "nothing", tf.float32 == tf.float64, tf.float32.is_compatible_with("float")
+        tf.float32 == "float32", tf.float32 == "nothing", tf.float32 == tf.float64,
+        tf.float32.is_compatible_with("float"),
     ],
     "dtypes of values": lambda tf: [
         tf.constant(x).dtype.name for x in (1, 1.0, True, "x", [1, 2.5], [[1], [2]], 2**40, b"x", [])
@@ -177,7 +178,7 @@ CASES = {
     "a tensor's truth": lambda tf: bool(tf.constant(True)),
     "a tensor's length": lambda tf: len(tf.constant([1])),
     "items of a tensor of unknown size": lambda tf: list(tf.placeholder(tf.float32, [None])),
-    "consumers": lambda tf: [op.type for op in (lambda x: (tf.abs(x), x.consumers())[1])(tf.constant(-1.0))],
+    "consumers": lambda tf: [op.type for op in tf.abs(tf.constant(-1.0)).op.inputs[0].consumers()],
     "a tensor's facts": lambda tf: [
         tf.constant(1.0).value_index, tf.constant(1.0).op.type, tf.constant(1.0).device,
         len(tf.constant(1.0).op.values()), tf.constant(1.0).op.get_attr("dtype") == tf.float32,

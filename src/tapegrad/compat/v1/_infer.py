@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._shapes import Sizes
 
 _UNKNOWN = (2, 3)  # what an unknown dimension is tried with
+_RANKS = 6  # up to which an unknown one is tried
 _SMALL = 64  # elements of a value that takes part as it is
 
 
@@ -60,10 +61,23 @@ def _tried(op: Operation) -> list[Kind]:
                 results = _both_trials(op, {axis: size})
                 if len(results) == 2:
                     break
-    if len(results) < 2:
-        kinds = [kind_of(x).dtype for x in op.inputs]
-        return [Kind(None, kinds[0] if kinds else np.dtype(np.float32))] * count
+        if len(results) < 2:
+            return [Kind(None, dtype) for dtype in _dtypes_at_some_rank(op)]
     return [_agreed(results[0][place], results[1][place]) for place in range(count)]
+
+
+def _dtypes_at_some_rank(op: Operation) -> list[Any]:
+    """The dtypes of the results, where a rank is unknown: as with the first rank that the function can be tried on."""
+    kinds = [kind_of(x) for x in op.inputs]
+    if op.sample is None and not (op.in_run or op.python) and any(kind.sizes is None for kind in kinds):
+        for rank in range(_RANKS):
+            samples = [_sample(x, 0, {}, rank) for x in op.inputs]
+            try:
+                out = op.function(*samples, **op.params)
+            except Exception:  # another rank may do
+                continue
+            return [_plain(value).dtype for value in ([out] if op.one else out)]
+    return [kinds[0].dtype if kinds else np.dtype(np.float32)] * len(op.outputs)
 
 
 def _both_trials(op: Operation, supposed: dict[int, int]) -> list[list[Any]]:
@@ -105,13 +119,14 @@ def _agreed(one: Any, other: Any) -> Kind:
     return Kind(sizes, one.dtype, (one, other) if small else None)
 
 
-def _sample(tensor: Tensor, trial: int, supposed: dict[int, int]) -> Any:
+def _sample(tensor: Tensor, trial: int, supposed: dict[int, int], rank: int | None = None) -> Any:
     kind = kind_of(tensor)
-    if kind.sizes is None:
+    sizes = (None,) * rank if kind.sizes is None and rank is not None else kind.sizes
+    if sizes is None:
         return None
-    if kind.values is not None and not (supposed and None in kind.sizes):
+    if kind.values is not None and not (supposed and None in sizes):
         return kind.values[trial]
-    shape = [supposed.get(axis, _UNKNOWN[trial]) if size is None else size for axis, size in enumerate(kind.sizes)]
+    shape = [supposed.get(axis, _UNKNOWN[trial]) if size is None else size for axis, size in enumerate(sizes)]
     if kind.dtype.kind == "O":
         return np.full(shape, b"", object)
     if kind.dtype.kind in "iu" and not shape:  # it may be a size, which is unknown too
