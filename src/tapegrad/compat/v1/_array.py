@@ -375,7 +375,13 @@ def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
     one, other = sizes_of(shape_x), sizes_of(shape_y)
     if one is None or other is None:
         return TensorShape(None)
-    return TensorShape(np.broadcast_shapes(one, other))  # type: ignore[arg-type]
+    length = max(len(one), len(other))
+    sizes: list[int | None] = []
+    for a, b in zip((1,) * (length - len(one)) + one, (1,) * (length - len(other)) + other, strict=True):
+        if a is not None and b is not None and a != b and 1 not in (a, b):
+            raise ValueError(f"Incompatible shapes for broadcasting: {TensorShape(one)} and {TensorShape(other)}")
+        sizes.append(next((size for size in (a, b) if size not in (None, 1)), None if None in (a, b) else 1))
+    return TensorShape(sizes)
 
 
 def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:

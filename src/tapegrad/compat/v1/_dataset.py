@@ -7,6 +7,7 @@ A data set is a recipe. An iterator goes through it in Python, and runs the func
 from __future__ import annotations
 
 import collections
+import functools
 import glob
 import itertools
 import os
@@ -193,7 +194,8 @@ class Dataset:
         function = _Function(map_func, self._structure)
 
         def elements(going: Going) -> Elements:
-            return (function(going, element) for element in self._elements(going))
+            # Not a generator, which an error would end: the elements after it are there still.
+            return map(functools.partial(function, going), self._elements(going))
 
         return self._then(elements, function.structure)
 
@@ -202,7 +204,7 @@ class Dataset:
         function = _Function(predicate, self._structure)
 
         def elements(going: Going) -> Elements:
-            return (element for element in self._elements(going) if function(going, element)[0])
+            return filter(lambda element: function(going, element)[0], self._elements(going))
 
         return self._then(elements)
 
