@@ -27,13 +27,13 @@ ARGUMENTS = {"MLP": (X, Y), "CNN": (IMAGES, Y[:64]), "RNN": (BITS, SUMS)}
 
 
 def mlp(x: Any, y: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
-    return F.cross_entropy(F.relu(x @ w1 + b1) @ w2 + b2, y)
+    return F.cross_entropy(F.affine(F.relu(F.affine(x, w1, b1)), w2, b2), y)
 
 
 def cnn(x: Any, y: Any, k1: Any, k2: Any, w1: Any, w2: Any) -> Any:
     h = tg.max_pool(F.relu(tg.conv2d(x, k1)), 2)
     h = tg.max_pool(F.relu(tg.conv2d(h, k2)), 2)
-    return F.cross_entropy(F.relu(h.reshape(64, -1) @ w1) @ w2, y)
+    return F.cross_entropy(F.affine(F.relu(F.affine(h.reshape(64, -1), w1)), w2), y)
 
 
 def rnn(x: Any, y: Any, w: Any, b: Any, o: Any, c: Any) -> Any:
