@@ -61,6 +61,15 @@ def test_large_products_in_several_parts_are_right(rows, depth, columns, transpo
     agree(x, drawn(depth, columns, transpose_y, np.float32, 2), transpose_x, transpose_y)
 
 
+def test_long_sums_round_little():
+    """A gradient sums over all examples: 60,000 numbers in one row of additions would lose a digit."""
+    r = np.random.default_rng(0)
+    x, y = r.random((60_000, 40), np.float32), r.standard_normal((60_000, 36), np.float32)
+    exact = x.T.astype(np.float64) @ y.astype(np.float64)
+    ours = np.abs(product.matmul(x, y, transpose_x=True) - exact).max()
+    assert ours <= 4 * np.abs(x.T @ y - exact).max()
+
+
 def test_any_layout_in_memory_gives_the_same():
     x, y = drawn(30, 50, False, np.float32, 1), drawn(50, 70, False, np.float32, 2)
     expected = product.matmul(x, y)

@@ -22,7 +22,7 @@ from .transpose import side, transpose
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_DEPTH = 1024  # rows of the second matrix that are laid out at a time: a buffer that stays in the second-level cache
+_DEPTH = 512  # rows of the second matrix that are laid out at a time: a buffer that stays in the second-level cache
 _PARALLEL = 500_000  # multiplications from which a second thread is worth while
 _AHEAD = 8  # rows of the second matrix that are on their way from memory while one is laid out
 _LINE = 16  # numbers of float32 in a cache line
@@ -186,24 +186,27 @@ def multiply(
                     if column >= columns:
                         break
                     valid = min(wide, columns - column)
-                    whole = valid == wide and out_column == 1 and there == height
+                    # A part of a long sum begins at zero and is added when it is whole: one sum after the other
+                    # would round worse with every part.
+                    direct = valid == wide and out_column == 1 and there == height and low == 0
                     to = m * out_row + column * out_column
-                    if not whole and low > 0:
-                        for i in range(there):
-                            for n in range(valid):
-                                put(edge, i * wide + n, get(out, to + i * out_row + n * out_column))
                     run_tile(
                         height, near if copied else x, 0 if copied else m * x_row + low * x_step,
                         long if copied else x_row, 1 if copied else x_step, segments, 1, count,
                         panel, p * count * wide, wide, 0,
-                        out if whole else edge, to if whole else 0, out_row if whole else wide, low > 0,
+                        out if direct else edge, to if direct else 0, out_row if direct else wide, False,
                     )  # fmt: skip
+                    if low > 0:
+                        for i in range(there):
+                            for n in range(valid):
+                                before = get(out, to + i * out_row + n * out_column)
+                                put(edge, i * wide + n, before + get(edge, i * wide + n))
                     if last and (relu or len(bias)):
                         _finish(
-                            out if whole else edge, to if whole else 0, out_row if whole else wide, there, valid, bias,
-                            m if turned else column, turned, relu, zero,
+                            out if direct else edge, to if direct else 0, out_row if direct else wide, there, valid,
+                            bias, m if turned else column, turned, relu, zero,
                         )  # fmt: skip
-                    if not whole:
+                    if not direct:
                         for n in range(valid):
                             for i in range(there):
                                 put(out, to + i * out_row + n * out_column, get(edge, i * wide + n))

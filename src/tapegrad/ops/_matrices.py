@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..primitive import primitive
 
 FEWEST = 600_000  # multiplications below which a call of NumPy is quicker, and numba need not be imported
@@ -27,6 +28,13 @@ def suits(rows: int, depth: int, columns: int, dtype: Any, other: Any) -> bool:
 
 
 def _raw(x: Any, y: Any, *, transpose_x: bool, transpose_y: bool) -> Any:
+    if x.shape[0 if transpose_x else 1] != y.shape[1 if transpose_y else 0]:  # the kernel would read beyond the end
+        raise ShapeError(
+            f"product: the inner sizes of two matrices must be equal, got {x.shape[::-1] if transpose_x else x.shape} "
+            f"and {y.shape[::-1] if transpose_y else y.shape}"
+        )
+    if not (x.dtype == y.dtype and x.dtype.char in "fd"):
+        return np.matmul(x.T if transpose_x else x, y.T if transpose_y else y)
     from ..kernels import product
 
     return product.matmul(x, y, transpose_x, transpose_y)

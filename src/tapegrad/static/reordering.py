@@ -25,6 +25,8 @@ _RELU, _POOL, _POOL_GRADIENT = (op.op.function for op in (relu_op, max_pool_op, 
 
 def pooled_first(program: Program) -> Program:
     """The program in which relu comes after the max pooling that alone reads it."""
+    if not any(entry.function is _POOL for entry in program.entries):
+        return program
     for entry in program.entries:
         if entry.function is _RELU:
             found = _Found(program, entry)
