@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from op_table import OTHERS, ROWS, Row, Sample, check_sample
+from op_table import OTHERS, PRODUCT, ROWS, Row, Sample, check_sample
 
 import tapegrad as tg
 from tapegrad._rows import Rows
@@ -99,7 +99,7 @@ def is_noticed(cases: Cases) -> bool:
     return False
 
 
-def survivors(names: Sequence[str] = (), rows: Sequence[Row] = (*ROWS, *OTHERS)) -> list[str]:
+def survivors(names: Sequence[str] = (), rows: Sequence[Row] = (*ROWS, *OTHERS, PRODUCT)) -> list[str]:
     """What can be done to a rule without any sample of `rows` noticing; of the ops called `names`, or of all."""
     found = []
     of = users(rows)

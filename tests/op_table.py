@@ -1460,13 +1460,6 @@ OTHERS = [
     row("[]", lambda x, key: x[key], [sample(x234, key) for key in KEYS] + [sample(grid(), ()), sample(grid(), ...)],
         bad(IndexError, "out of bounds", x23, 2), bad(IndexError, "too many indices", x23, (0, 0, 0)),
         call=lambda x, key: x[key]),
-    row("large_product",
-        lambda x, y, transpose_x=False, transpose_y=False: (x.T if transpose_x else x) @ (y.T if transpose_y else y),
-        [sample(grid(2, 3), grid(3, 4, salt=0.3)), sample(grid(3, 2), grid(3, 4, salt=0.3), transpose_x=True),
-         sample(grid(2, 3), grid(4, 3, salt=0.3), transpose_y=True),
-         sample(grid(3, 2), grid(4, 3, salt=0.3), transpose_x=True, transpose_y=True)],
-        bad(ShapeError, "the inner sizes of two matrices must be equal, got (2, 3) and (2, 4)", grid(2, 3), grid(2, 4)),
-        call=large_product, numpy=False, exact=False),
     row("fabs", np.fabs, unary(), call=np.fabs),
     row("radians", np.radians, unary(), call=np.radians),
     row("degrees", np.degrees, unary(), call=np.degrees),
@@ -1482,3 +1475,19 @@ OTHERS = [
         [sample(image(1, 4, 4, 2), grid(1, 4, 4, 2)), sample(np.zeros((0, 4, 4, 2)), np.zeros((0, 4, 4, 2)))],
         call=lambda x, z: tg.jvp(lambda x: tg.max_pool(x, 2), (x,), (z,))[1]),
 ]  # fmt: skip
+
+# An op that rules use, for the mutation of every rule alone.
+PRODUCT = row(
+    "large_product",
+    lambda x, y, transpose_x=False, transpose_y=False: (x.T if transpose_x else x) @ (y.T if transpose_y else y),
+    [
+        sample(grid(2, 3), grid(3, 4, salt=0.3)),
+        sample(grid(3, 2), grid(3, 4, salt=0.3), transpose_x=True),
+        sample(grid(2, 3), grid(4, 3, salt=0.3), transpose_y=True),
+        sample(grid(3, 2), grid(4, 3, salt=0.3), transpose_x=True, transpose_y=True),
+    ],
+    bad(ShapeError, "the inner sizes of two matrices must be equal, got (2, 3) and (2, 4)", grid(2, 3), grid(2, 4)),
+    call=large_product,
+    numpy=False,
+    exact=False,
+)
