@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import correlation, depthwise, threads
-from .tile import HEIGHTS, width
+from . import correlation, depthwise, threads, winograd
+from .arrays import aligned
+from .tile import HEIGHTS, divisor, width, work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +131,9 @@ def _panels(matrix: Array) -> Array:
     count = -(-columns // wide)
     if columns % wide:
         matrix = np.pad(matrix, ((0, 0), (0, count * wide - columns)))
-    return np.ascontiguousarray(matrix.reshape(rows, count, wide).swapaxes(0, 1))
+    panels = aligned(matrix.size, matrix.dtype).reshape(count, rows, wide)
+    panels[:] = matrix.reshape(rows, count, wide).swapaxes(0, 1)
+    return panels
 
 
 def _height(positions: int) -> int:
@@ -169,6 +172,14 @@ def _correlate(
         row = max(counts[2], _row_length(n * math.prod(counts)))
         counts = (1, n * math.prod(counts) // row, row)
         n, shape, out_shape = 1, (*counts, shape[3]), (*counts, out_shape[3])
+    if (
+        (taps, step, spacing, out_step) == ((1, 3, 3), *((1, 1, 1),) * 3)
+        and (origin[0], counts) == (0, out_shape[:3])
+        and winograd.suits(channels[1], out_channels[1], n * counts[0], counts[1:])
+    ):
+        images = n * counts[0], *shape[1:3]
+        winograd.forward(source, images, channels, kernel, out, out_channels, counts[1:], origin[1:])
+        return
     panels = _panels(kernel)
     row_bytes = taps[0] * step[1] * ((counts[2] - 1) * step[2] + taps[2]) * channels[1] * source.itemsize
     rows = min(_rows(counts[1], row_bytes, _IMAGE), -(-counts[1] * n * counts[0] // _JOBS))
@@ -255,10 +266,17 @@ def _filter_gradient(
 ) -> Array:
     n, *shape = x.shape
     _, *g_shape = g.shape
+    if (
+        (taps, at.strides, at.dilation, at.before[0], g_shape[0]) == ((1, 3, 3), (1, 1, 1), (1, 1, 1), 0, shape[0])
+        and winograd.suits(channels[1], g_channels[1], n * shape[0], tuple(g_shape[1:3]))
+    ):
+        images, counts, origin = (n * shape[0], *shape[1:3]), tuple(g_shape[1:3]), _negative(at.before[1:])
+        summed = winograd.filter_gradient(x, images, channels, g, g_channels, counts, origin)
+        return summed.reshape(*taps, channels[1], g_channels[1])
     wide = width(x.itemsize)
     panels = -(-g_channels[1] // wide)
     apart, together = channels[1], taps[2] * channels[1]
-    clipped = at.dilation[2] > 1 or taps[2] * _work(apart) <= 1.1 * _work(together)
+    clipped = at.dilation[2] > 1 or taps[2] * work(apart) <= 1.1 * work(together)
     row_bytes = (
         taps[0] * at.strides[1] * ((g_shape[2] - 1) * at.strides[2] + taps[2]) * channels[1]
         + g_shape[2] * panels * wide
@@ -275,7 +293,7 @@ def _filter_gradient(
     threads.run(
         correlation.correlate_filter, parts * slices, x.reshape(-1), tuple(shape), channels, g.reshape(-1),
         tuple(g_shape), g_channels, wide, partials.reshape(-1), taps, _negative(at.before), at.strides, at.dilation,
-        rows, parts, slices, clipped, _divisor(apart if clipped else together), total,
+        rows, parts, slices, clipped, divisor(apart if clipped else together), total,
         scratch=(
             (0 if clipped else _seen(rows, g_shape[2], taps, at.strides, at.dilation, channels[1]), x.dtype),
             (rows * g_shape[2] * panels * wide if g_channels[1] % wide else 0, x.dtype),
@@ -285,19 +303,6 @@ def _filter_gradient(
     )  # fmt: skip
     summed: Array = partials[0] if parts == 1 else partials.sum(axis=0)
     return summed[:, : g_channels[1]].reshape(*taps, channels[1], g_channels[1])
-
-
-def _divisor(across: int) -> int:
-    """The tile height to start with: that which leaves the fewest rows to smaller tiles."""
-    return min((h for h in HEIGHTS if h <= across), key=lambda height: _work(across, height))
-
-
-def _work(across: int, height: int | None = None) -> int:
-    """How long tiles take for `across` rows, when those of `height` go first."""
-    rest, cost = across, 0
-    for h in (height or _divisor(across), *HEIGHTS[1:]):
-        cost, rest = cost + (rest // h) * max(h, 4), rest % h
-    return cost
 
 
 # --------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .arrays import aligned
 from .jobs import CALL, LEFT, NEXT, SIZE, wait_for_bell, wait_for_helpers
 
 if TYPE_CHECKING:
@@ -148,4 +149,4 @@ def alone(kernel: Callable[..., Any], jobs: int, arguments: Any, scratch: Any) -
 
 def _empty(scratch: Sequence[tuple[int, Any]]) -> list[Any]:
     """Arrays to work in, of these sizes and dtypes."""
-    return [np.empty(size, dtype) for size, dtype in scratch]
+    return [aligned(size, dtype) for size, dtype in scratch]
