@@ -53,6 +53,24 @@ def cases(draw: Any) -> tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]:
     return (batch, *sizes, channels * groups), (*taps, channels, outputs * groups), options
 
 
+@st.composite
+def minimal_cases(draw: Any) -> tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]:
+    """The same for windows of 3 x 3 cells, one step apart: those that Winograd's filtering can serve."""
+    deep = draw(st.booleans())
+    sizes = [draw(st.integers(1, 9)) for _ in range(2)]
+    padding = tuple((draw(st.integers(0, 4)), draw(st.integers(0, 4))) for _ in range(2))
+    assume(all(n + sum(pair) >= 3 for n, pair in zip(sizes, padding, strict=True)))
+    groups = draw(st.sampled_from([1, 1, 2]))
+    channels, outputs = draw(st.integers(1, 40)), draw(st.integers(1, 70))
+    batch = draw(st.integers(1, 2))
+    out = [n + sum(pair) - 2 for n, pair in zip(sizes, padding, strict=True)]
+    assume(batch * math.prod(out) * 9 * channels * outputs * groups < 60_000)
+    front = [draw(st.integers(1, 2))] if deep else []
+    padding = (((0, 0),) if deep else ()) + padding
+    options = {"strides": 1, "padding": padding, "dilation": 1, "groups": groups}
+    return (batch, *front, *sizes, channels * groups), (*[1] * deep, 3, 3, channels, outputs * groups), options
+
+
 # At sizes that reach all branches of the kernels: the shapes of x and of filters, and the other arguments.
 LARGE = {
     "rows of three channels": ((2, 40, 61, 3), (3, 3, 3, 64), {}),
@@ -79,6 +97,12 @@ LARGE = {
     "three dimensions": ((1, 9, 10, 11, 8), (3, 3, 3, 8, 20), {"strides": (2, 1, 1)}),
     "three dimensions, few channels": ((1, 9, 10, 11, 1), (5, 4, 3, 1, 20), {"strides": (1, 2, 1)}),
     "three dimensions, depthwise": ((1, 5, 6, 7, 20), (3, 2, 3, 1, 20), {"groups": 20}),
+    "tiles": ((2, 23, 30, 40), (3, 3, 40, 70), {}),
+    "tiles without padding": ((3, 17, 18, 64), (3, 3, 64, 33), {"padding": "VALID"}),
+    "tiles of groups": ((1, 28, 27, 96), (3, 3, 48, 96), {"groups": 2}),
+    "tiles in three dimensions": ((1, 3, 14, 15, 40), (1, 3, 3, 40, 64), {}),
+    "tiles of many channels": ((1, 20, 20, 256), (3, 3, 256, 256), {}),
+    "tiles in several parts": ((1, 66, 64, 48), (3, 3, 48, 64), {}),
     "one pixel": ((1, 1, 1, 40), (3, 3, 40, 40), {}),
     "a batch of one-pixel images": ((50, 1, 1, 8), (1, 1, 8, 16), {"padding": "VALID"}),
     "one window": ((2, 7, 7, 16), (7, 7, 16, 33), {"padding": "VALID"}),

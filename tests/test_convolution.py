@@ -12,13 +12,15 @@ from typing import Any
 import naive_convolution as naive
 import numpy as np
 import pytest
-from convolution_cases import CONV, LARGE, cases, pulled, whole
+from convolution_cases import CONV, LARGE, cases, minimal_cases, pulled, whole
 from hypothesis import assume, given
 
 import tapegrad as tg
 from tapegrad import Tensor
 from tapegrad.errors import DTypeError, ShapeError
 from tapegrad.kernels import plain
+from tapegrad.kernels import winograd as filtering
+from tapegrad.kernels.jit import LANES
 from tapegrad.ops import convolution as ops
 from tapegrad.ops._windows import windows
 from tapegrad.testing import check_gradients
@@ -38,6 +40,14 @@ def computed(path: str) -> Iterator[None]:
         yield
     finally:
         ops._kernels = usual
+
+
+@contextmanager
+def winograd(*, always: bool) -> Iterator[None]:
+    """Inside this block Winograd's filtering serves wherever it can, however small; or never."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filtering, "suits", lambda *arguments: always)
+        yield
 
 
 def same(ours: Any, theirs: Any) -> None:
@@ -122,6 +132,19 @@ def test_convolutions_and_both_gradients_are_what_the_definition_says(dtype, cas
         same(dfilters, expected_dfilters)
 
 
+@dtypes
+@given(minimal_cases())
+def test_winograds_filtering_is_what_the_definition_says(dtype, case):
+    shape, filters_shape, options = case
+    x, filters = whole(*shape, dtype=dtype), whole(*filters_shape, seed=1, dtype=dtype)
+    with winograd(always=True):
+        y, dx, dfilters, g = pulled(CONV[x.ndim - 2], x, filters, **options)
+    same(y, naive.convolve(x, filters, **options))
+    expected_dx, expected_dfilters = naive.gradients(x, filters, g, **options)
+    same(dx, expected_dx)
+    same(dfilters, expected_dfilters)
+
+
 @given(cases())
 def test_transposed_convolutions_are_what_the_definition_says(case):
     """x has the shape of a convolution's result here, and the result that of its input."""
@@ -169,9 +192,12 @@ def test_kernels_agree_with_the_plain_formulas(name, dtype):
 
 
 @dtypes
-def test_sums_of_many_numbers_lose_few_digits(dtype):
+@pytest.mark.parametrize(
+    ("shape", "filters_shape"), [((1, 20, 20, 32), (5, 5, 32, 16)), ((2, 20, 20, 64), (3, 3, 64, 64))]
+)
+def test_sums_of_many_numbers_lose_few_digits(shape, filters_shape, dtype):
     rng = np.random.default_rng(0)
-    x, filters = rng.standard_normal((1, 20, 20, 32)), rng.standard_normal((5, 5, 32, 16))
+    x, filters = rng.standard_normal(shape), rng.standard_normal(filters_shape)
     y, dx, dfilters, g = pulled(tg.conv2d, x.astype(dtype), filters.astype(dtype))
     with computed("plain"):
         exact = tg.vjp(tg.conv2d, x.astype(np.longdouble), filters.astype(np.longdouble))
@@ -513,6 +539,34 @@ def test_what_is_not_finite_reaches_the_windows_that_see_it_and_no_others(value,
     assert not np.isfinite(dx[0, :2, :2, 2 if groups > 1 else slice(None)]).any()
     assert np.isfinite(dx[0, 2:]).all()
     assert np.isfinite(dx[1]).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, np.finfo(np.float32).max])
+@pytest.mark.parametrize("place", ["x", "filters", "g"])
+def test_what_is_not_finite_spreads_no_further_by_winograds_filtering(place, value):
+    """The largest finite number does not fit into some of its sums, though the results do not see these."""
+    arrays = {"x": np.abs(whole(2, 20, 21, 48)) + 1, "filters": np.abs(whole(3, 3, 48, 64, seed=1)) + 1}
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    arrays["g"] = np.ones((2, 20, 21, 64), np.float32)
+    arrays[place].flat[1000] = value
+    results = []
+    for always in (True, False):
+        with winograd(always=always), np.errstate(all="ignore"):
+            y, pullback = tg.vjp(tg.conv2d, arrays["x"], arrays["filters"])
+            results.append((y, *pullback(arrays["g"])))
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    assert not np.isfinite(results[1][1 if place == "g" else 0]).all()
+
+
+@pytest.mark.parametrize(("size", "used"), [(20, 3), (3, 0)])
+def test_winograds_filtering_serves_where_there_are_many_tiles(size, used, monkeypatch):
+    served = []
+    for name in ("forward", "filter_gradient"):
+        function = getattr(filtering, name)
+        monkeypatch.setattr(filtering, name, lambda *a, f=function, **o: served.append(f) or f(*a, **o))
+    pulled(tg.conv2d, whole(1, size, size, 48), whole(3, 3, 48, 48))
+    assert len(served) == (used if LANES >= 8 else 0)
 
 
 # --------------------------------------------------------------------------------------------------

@@ -18,11 +18,11 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from convolution_cases import CONV, LARGE, cases, pulled, whole
+from convolution_cases import CONV, LARGE, cases, minimal_cases, pulled, whole
 from hypothesis import given
 
 import tapegrad as tg
-from tapegrad.kernels import convolution, jit, threads, tile, warmup
+from tapegrad.kernels import convolution, jit, tile, warmup, winograd, workspace
 from tapegrad.ops import activation
 
 KERNELS = Path(jit.__file__).parent
@@ -81,14 +81,19 @@ def watched() -> Iterator[Callable[[np.ndarray], np.ndarray]]:
         def __getattr__(self, name: str) -> Any:
             return getattr(np, name)
 
-    modules = (convolution, threads)
-    for module in modules:
-        module.np = Numpy()
-    try:
+    class Lent(workspace.Lent):
+        def __init__(self, size: int, dtype: Any) -> None:
+            self.array = between(size, dtype)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workspace, "scratch", lambda wanted: [between(*each) for each in wanted])
+        for module in (convolution, winograd):
+            patch.setattr(module, "np", Numpy())
+            patch.setattr(module, "Lent", Lent)
         yield protect
-    finally:
-        for module in modules:
-            module.np = np
     for several in bands:
         for band in several:
             poison = np.nan if band.dtype.kind == "f" else np.iinfo(band.dtype).max // 2
@@ -128,6 +133,13 @@ def test_kernels_stay_inside_their_arrays(name, dtype):
 @given(cases())
 def test_kernels_stay_inside_their_arrays_wherever_windows_lie(case):
     check_inside(*case, np.float32)
+
+
+@given(minimal_cases())
+def test_winograds_filtering_stays_inside_its_arrays(case):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "suits", lambda *arguments: True)
+        check_inside(*case, np.float32)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -519,9 +531,10 @@ def test_no_arguments_can_crash_the_process():
         from hypothesis import HealthCheck, given, settings
         from hypothesis import strategies as st
         import tapegrad as tg
-        from tapegrad.kernels import plain
+        from tapegrad.kernels import plain, winograd
         from tapegrad.ops import convolution
 
+        suits = winograd.suits
         faulthandler.enable()
         usual = convolution._kernels
         numbers = st.integers(0, 12) | st.sampled_from([-1, 31, 64, 2**31, 2**63 - 1, 2**63, 2**80])
@@ -539,7 +552,7 @@ def test_no_arguments_can_crash_the_process():
             channels, outputs = draw(st.sampled_from([0, 1, 2, 3, 17])), draw(st.sampled_from([0, 1, 2, 3, 33]))
             limit = {1: 70, 2: 14, 3: 5}[ndim]
             x = [draw(st.integers(0, 3)), *(draw(st.integers(0, limit)) for _ in range(ndim)), channels * groups]
-            filters = [*(draw(st.integers(0, 6)) for _ in range(ndim)), channels, outputs * groups]
+            filters = [*(draw(st.integers(0, 6) | st.just(3)) for _ in range(ndim)), channels, outputs * groups]
             if draw(st.integers(0, 9)) == 0:  # one dimension or size too many, or another one
                 damaged = draw(st.sampled_from([x, filters]))
                 damaged[draw(st.integers(0, len(damaged) - 1))] += draw(st.integers(1, 3))
@@ -565,6 +578,7 @@ def test_no_arguments_can_crash_the_process():
         def fuzz(call, seed, threads):
             name, x_shape, filters_shape, dtypes, options = call
             tg.set_num_threads(threads)
+            winograd.suits = (lambda *arguments: True) if seed % 2 else suits
             rng = np.random.default_rng(seed)
             x, filters = (rng.integers(-4, 5, s).astype(t) for s, t in zip((x_shape, filters_shape), dtypes))
             if seed % 3 == 0:

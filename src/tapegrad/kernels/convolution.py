@@ -16,6 +16,7 @@ import numpy as np
 from . import correlation, depthwise, threads, winograd
 from .arrays import aligned
 from .tile import HEIGHTS, divisor, width, work
+from .workspace import Lent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +45,12 @@ def forward(x: Array, filters: Array, at: Windows, groups: int) -> Array:
     for group in range(groups):
         o = outputs // groups
         kernel = filters[..., group * o : (group + 1) * o]
+        here = (group * channels, channels), (group * o, o)
+        minimal = _is_minimal(at, x.shape[1:4]) and winograd.suits(channels, o, math.prod(x.shape[:2]), at.out[1:])
+        if minimal and winograd.forward(x, *here, kernel, y, _negative(at.before[1:])):
+            continue
         _correlate(
-            x, (group * channels, channels), kernel.reshape(-1, o), y, (group * o, o), tuple(taps),
+            x, here[0], kernel.reshape(-1, o), y, here[1], tuple(taps),
             at.out, _negative(at.before), at.strides, at.dilation, (0, 0, 0), (1, 1, 1),
         )  # fmt: skip
     return y
@@ -66,6 +71,10 @@ def input_gradient(g: Array, filters: Array, sizes: Sequence[int], at: Windows, 
     for group in range(groups):
         kernel = filters[..., group * o : (group + 1) * o]
         here = (group * channels, channels), (group * o, o)
+        minimal = _is_minimal(at, sizes) and winograd.suits(o, channels, math.prod(g.shape[:2]), sizes[1:])
+        origin = at.before[1] - 2, at.before[2] - 2
+        if minimal and winograd.forward(g, here[1], here[0], kernel, out, origin, transposed=True):
+            continue
         if _scatters(tuple(taps), channels, at):
             _scatter(g, here[1], kernel, out, here[0], at)
         else:
@@ -120,6 +129,12 @@ def _reaching_along(
     )
 
 
+def _is_minimal(at: Windows, sizes: Sequence[int]) -> bool:
+    """Whether the windows are those that `winograd` serves: 3 x 3 cells, one step apart, of every image alike."""
+    ones = (1, 1, 1)
+    return (at.size, at.strides, at.dilation) == ((1, 3, 3), ones, ones) and at.before[0] == 0 and at.out[0] == sizes[0]
+
+
 def _negative(numbers: Sequence[int]) -> tuple[int, ...]:
     return tuple(-i for i in numbers)
 
@@ -172,14 +187,6 @@ def _correlate(
         row = max(counts[2], _row_length(n * math.prod(counts)))
         counts = (1, n * math.prod(counts) // row, row)
         n, shape, out_shape = 1, (*counts, shape[3]), (*counts, out_shape[3])
-    if (
-        (taps, step, spacing, out_step) == ((1, 3, 3), *((1, 1, 1),) * 3)
-        and (origin[0], counts) == (0, out_shape[:3])
-        and winograd.suits(channels[1], out_channels[1], n * counts[0], counts[1:])
-    ):
-        images = n * counts[0], *shape[1:3]
-        winograd.forward(source, images, channels, kernel, out, out_channels, counts[1:], origin[1:])
-        return
     panels = _panels(kernel)
     row_bytes = taps[0] * step[1] * ((counts[2] - 1) * step[2] + taps[2]) * channels[1] * source.itemsize
     rows = min(_rows(counts[1], row_bytes, _IMAGE), -(-counts[1] * n * counts[0] // _JOBS))
@@ -266,13 +273,10 @@ def _filter_gradient(
 ) -> Array:
     n, *shape = x.shape
     _, *g_shape = g.shape
-    if (
-        (taps, at.strides, at.dilation, at.before[0], g_shape[0]) == ((1, 3, 3), (1, 1, 1), (1, 1, 1), 0, shape[0])
-        and winograd.suits(channels[1], g_channels[1], n * shape[0], tuple(g_shape[1:3]))
-    ):
-        images, counts, origin = (n * shape[0], *shape[1:3]), tuple(g_shape[1:3]), _negative(at.before[1:])
-        summed = winograd.filter_gradient(x, images, channels, g, g_channels, counts, origin)
-        return summed.reshape(*taps, channels[1], g_channels[1])
+    if _is_minimal(at, shape) and winograd.suits(channels[1], g_channels[1], n * shape[0], g_shape[1:]):
+        summed: Array | None = winograd.filter_gradient(x, channels, g, g_channels, _negative(at.before[1:]))
+        if summed is not None:
+            return summed.reshape(*taps, channels[1], g_channels[1])
     wide = width(x.itemsize)
     panels = -(-g_channels[1] // wide)
     apart, together = channels[1], taps[2] * channels[1]
@@ -289,19 +293,19 @@ def _filter_gradient(
     parts = max(1, min(total, _JOBS // 2, x.size // (2 * size)))
     strips = panels * taps[0] * taps[1]
     slices = next(n for n in range(min(strips, -(-_JOBS // 2 // parts)), strips + 1) if strips % n == 0)
-    partials = np.empty((parts, math.prod(taps) * channels[1], panels * wide), x.dtype)
-    threads.run(
-        correlation.correlate_filter, parts * slices, x.reshape(-1), tuple(shape), channels, g.reshape(-1),
-        tuple(g_shape), g_channels, wide, partials.reshape(-1), taps, _negative(at.before), at.strides, at.dilation,
-        rows, parts, slices, clipped, divisor(apart if clipped else together), total,
-        scratch=(
-            (0 if clipped else _seen(rows, g_shape[2], taps, at.strides, at.dilation, channels[1]), x.dtype),
-            (rows * g_shape[2] * panels * wide if g_channels[1] % wide else 0, x.dtype),
-            (rows, np.intp),
-        ),
-        parallel=n * math.prod(g_shape[:3]) * size > _SMALL,
-    )  # fmt: skip
-    summed: Array = partials[0] if parts == 1 else partials.sum(axis=0)
+    with Lent(parts * size, x.dtype) as partials:
+        threads.run(
+            correlation.correlate_filter, parts * slices, x.reshape(-1), tuple(shape), channels, g.reshape(-1),
+            tuple(g_shape), g_channels, wide, partials, taps, _negative(at.before), at.strides, at.dilation,
+            rows, parts, slices, clipped, divisor(apart if clipped else together), total,
+            scratch=(
+                (0 if clipped else _seen(rows, g_shape[2], taps, at.strides, at.dilation, channels[1]), x.dtype),
+                (rows * g_shape[2] * panels * wide if g_channels[1] % wide else 0, x.dtype),
+                (rows, np.intp),
+            ),
+            parallel=n * math.prod(g_shape[:3]) * size > _SMALL,
+        )  # fmt: skip
+        summed = partials.reshape(parts, -1, panels * wide).sum(axis=0)
     return summed[:, : g_channels[1]].reshape(*taps, channels[1], g_channels[1])
 
 
@@ -344,11 +348,11 @@ def _depthwise_filter_gradient(x: Array, g: Array, taps: tuple[int, ...], at: Wi
     x = _repeated(x, channels // groups)
     total = math.prod(g.shape[:3])
     parts = max(1, min(total, 16))
-    partials = np.empty((parts, *taps, 1, channels), x.dtype)
-    threads.run(
-        depthwise.filter_gradient, parts, x.reshape(-1), x.shape[1:], g.reshape(-1), at.out, partials.reshape(-1),
-        taps, _negative(at.before), at.strides, at.dilation, parts, total,
-        parallel=g.size * math.prod(taps) > _SMALL,
-    )  # fmt: skip
-    summed: Array = partials.sum(axis=0)
+    with Lent(parts * math.prod(taps) * channels, x.dtype) as partials:
+        threads.run(
+            depthwise.filter_gradient, parts, x.reshape(-1), x.shape[1:], g.reshape(-1), at.out, partials,
+            taps, _negative(at.before), at.strides, at.dilation, parts, total,
+            parallel=g.size * math.prod(taps) > _SMALL,
+        )  # fmt: skip
+        summed: Array = partials.reshape(parts, *taps, 1, channels).sum(axis=0)
     return summed

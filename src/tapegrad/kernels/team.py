@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .arrays import aligned
+from . import workspace
 from .jobs import CALL, LEFT, NEXT, SIZE, wait_for_bell, wait_for_helpers
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Team:
             sleeper.release()
         error = None
         try:
-            kernel(state, jobs, *arguments, *_empty(scratch))
+            kernel(state, jobs, *arguments, *workspace.scratch(scratch))
         except BaseException as caught:
             error = caught
         error = self._finish() or error
@@ -127,7 +127,7 @@ class Team:
 
     def _take_part(self, call: _Call) -> None:
         try:
-            call.kernel(self._state, call.jobs, *call.arguments, *_empty(call.scratch))
+            call.kernel(self._state, call.jobs, *call.arguments, *workspace.scratch(call.scratch))
         except BaseException as error:
             self._error = error
 
@@ -144,9 +144,4 @@ class Team:
 
 def alone(kernel: Callable[..., Any], jobs: int, arguments: Any, scratch: Any) -> None:
     """Run a kernel without helpers."""
-    kernel(np.zeros(SIZE, np.int64), jobs, *arguments, *_empty(scratch))
-
-
-def _empty(scratch: Sequence[tuple[int, Any]]) -> list[Any]:
-    """Arrays to work in, of these sizes and dtypes."""
-    return [aligned(size, dtype) for size, dtype in scratch]
+    kernel(np.zeros(SIZE, np.int64), jobs, *arguments, *workspace.scratch(scratch))

@@ -185,6 +185,7 @@ def _mask(x: Any) -> Any:
 
 add = _lanewise(lambda builder, x, y: builder.fadd(x, y), _vector)
 subtract = _lanewise(lambda builder, x, y: builder.fsub(x, y), _vector)
+multiply = _lanewise(lambda builder, x, y: builder.fmul(x, y), _vector)
 divide = _lanewise(lambda builder, x, y: builder.fdiv(x, y), _vector)
 # Whether x is larger than y, NaN being larger than any number; and whether both have the same bits.
 exceeds = _lanewise(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import convolution, embedding, instructions, jobs, machine, normal, pooling, product, relu, standardize
+from . import convolution, embedding, instructions, jobs, machine, normal, pooling, product, relu, standardize, winograd
 from .windows import Windows
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
     """Calls that need one kernel each, in an order in which none needs one of a later call."""
     x, filters = np.ones((1, 1, 4, 4, 8), dtype), np.ones((1, 3, 3, 8, 8), dtype)
     single = np.ones((1, 3, 3, 1, 8), dtype)  # filters that take one channel
-    at = _WINDOWS
+    at, y = _WINDOWS, np.empty_like(x)
     matrix, line = np.ones((4, 8), dtype), np.ones(8, dtype)
     column = np.ones(4, dtype)
     params = np.ones((2, 8), dtype)
@@ -50,6 +50,8 @@ def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
         ("depthwise convolution", lambda: convolution.forward(x, single, at, 8)),
         ("depthwise convolution, gradient for filters", lambda: convolution.filter_gradient(x, x, at.size, at, 8)),
         ("depthwise convolution, gradient for x", lambda: convolution.input_gradient(x, single, at.out, at, 8)),
+        ("3 x 3 convolution", lambda: winograd.forward(x, (0, 8), (0, 8), filters, y, (-1, -1))),
+        ("3 x 3 convolution, gradient for filters", lambda: winograd.filter_gradient(x, (0, 8), x, (0, 8), (-1, -1))),
         ("max pooling", lambda: pooling.max_pool(x, at)),
         ("max pooling, gradient", lambda: pooling.to_maxima(x, x, x, at)),
         ("max pooling, second gradient", lambda: pooling.at_maxima(x, x, x, at)),

@@ -1,6 +1,7 @@
 """Makes mlp.json: the test accuracies that TensorFlow has for mlp_script.py on MNIST, after each step.
 
-Run with a Python that has TensorFlow 2.15: `python tests/v1/golden/make_mlp.py FOLDER`, the folder having the four files of MNIST.
+Run with a Python that has TensorFlow 2.15: `python tests/v1/golden/make_mlp.py FOLDER`, where the folder has the four
+files of MNIST.
 """
 
 from __future__ import annotations

@@ -1,0 +1,75 @@
+"""Memory that a thread keeps from one kernel call to the next.
+
+What NumPy frees goes back to the system, and each page that comes anew has to be cleared and mapped: for what a kernel
+needs for a moment, that took up to three times as long as its work. A thread keeps at most `_KEPT` bytes of each kind.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .arrays import aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from .arrays import Array
+
+_KEPT = 16 << 20
+_SHAPES = 64  # of scratch that a thread remembers
+_LINE = 64
+
+
+class _Kept(threading.local):
+    def __init__(self) -> None:
+        self.scratch = np.empty(0, np.uint8)
+        self.views: dict[Any, list[Array]] = {}  # of the scratch, by what was asked for
+        self.lent = np.empty(0, np.uint8)
+
+
+_kept = _Kept()
+
+
+def scratch(wanted: Sequence[tuple[int, Any]]) -> list[Array]:
+    """Arrays of these sizes and dtypes, for one kernel call of this thread; they begin at cache lines."""
+    key = tuple(wanted)
+    found = _kept.views.get(key)
+    if found is None:
+        sizes = [-(-size * np.dtype(dtype).itemsize // _LINE) * _LINE for size, dtype in wanted]
+        if sum(sizes) > _KEPT:
+            return [aligned(size, dtype) for size, dtype in wanted]
+        if sum(sizes) > _kept.scratch.size or len(_kept.views) >= _SHAPES:
+            _kept.views.clear()
+        if sum(sizes) > _kept.scratch.size:
+            _kept.scratch = aligned(sum(sizes), np.uint8)
+        found, start = [], 0
+        for (size, dtype), room in zip(wanted, sizes, strict=True):
+            found.append(_kept.scratch[start : start + room].view(dtype)[:size])
+            start += room
+        _kept.views[key] = found
+    return found
+
+
+class Lent:
+    """`with Lent(size, dtype) as array:` an array for several kernel calls, which begins at a cache line.
+
+    The thread gets its memory back unless there was an exception: then helpers may still be writing to it.
+    """
+
+    def __init__(self, size: int, dtype: Any) -> None:
+        room = size * np.dtype(dtype).itemsize
+        self.memory, _kept.lent = _kept.lent, np.empty(0, np.uint8)
+        if self.memory.size < room:
+            self.memory = aligned(room, np.uint8)
+        self.array: Array = self.memory[:room].view(dtype)
+
+    def __enter__(self) -> Array:
+        return self.array
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        if kind is None and _kept.lent.size < self.memory.size <= _KEPT:
+            _kept.lent = self.memory
