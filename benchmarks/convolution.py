@@ -185,6 +185,35 @@ def copy_speed() -> float:
     return 2 * x.nbytes / min(seconds(partial(np.copyto, y, x), 1) for _ in range(10))
 
 
+def errors(case: Conv) -> list[str]:
+    """How far results and gradients of float32 lie from those of float64, in 1e-7 of the largest; and PyTorch's."""
+    import torch
+
+    x, filters, g = case.arrays()
+    y, pullback = tg.vjp(case.ours, x, filters)
+    ours = [y, *pullback(g)]
+
+    def theirs(dtype: Any) -> list[Any]:
+        leaves = [
+            torch.tensor(x.transpose(0, 3, 1, 2), dtype=dtype),
+            torch.tensor(filters.transpose(3, 2, 0, 1), dtype=dtype),
+        ]
+        for leaf in leaves:
+            leaf.requires_grad_()
+        y = case.theirs(*leaves)
+        y.backward(torch.tensor(g.transpose(0, 3, 1, 2), dtype=dtype))
+        image = (0, 2, 3, 1)
+        found = [y.detach(), *(leaf.grad for leaf in leaves)]
+        return [array.permute(axes).numpy() for array, axes in zip(found, (image, image, (2, 3, 1, 0)), strict=True)]
+
+    exact, other = theirs(torch.float64), theirs(torch.float32)
+    return [
+        f"{1e7 * np.max(np.abs(array - right)) / np.max(np.abs(right)):.1f}"
+        for right, pair in zip(exact, zip(ours, other, strict=True), strict=True)
+        for array in pair
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Convolution and pooling beside PyTorch's.")
     parser.add_argument("--rounds", type=int, default=15, help="how often everything is timed (default: 15)")
@@ -243,6 +272,12 @@ def main() -> None:
     if ratios:
         mean = math.exp(statistics.fmean(map(math.log, ratios)))
         print(f"\nGeometric mean of the ratios, forward + backward: {mean:.2f}")
+        print("\nLargest errors, in 1e-7 of the largest number, where Winograd's filtering serves:\n")
+        row("shape", *(f"{what}{whose}" for what in ("result", "for x", "for filters") for whose in ("", ", PyTorch")))
+        row("---", *["---:"] * 6)
+        for case in CASES:
+            if isinstance(case, Conv) and (case.kernel, case.stride, case.groups) == (3, 1, 1) and case.channels >= 32:
+                row(f"`{case.name}`", *errors(case))
 
 
 if __name__ == "__main__":

@@ -186,17 +186,15 @@ def multiply(
                     if column >= columns:
                         break
                     valid = min(wide, columns - column)
-                    # A part of a long sum begins at zero and is added when it is whole: one sum after the other
-                    # would round worse with every part.
-                    direct = valid == wide and out_column == 1 and there == height and low == 0
+                    direct = valid == wide and out_column == 1 and there == height
                     to = m * out_row + column * out_column
                     run_tile(
                         height, near if copied else x, 0 if copied else m * x_row + low * x_step,
                         long if copied else x_row, 1 if copied else x_step, segments, 1, count,
                         panel, p * count * wide, wide, 0,
-                        out if direct else edge, to if direct else 0, out_row if direct else wide, False,
+                        out if direct else edge, to if direct else 0, out_row if direct else wide, low > 0 and direct,
                     )  # fmt: skip
-                    if low > 0:
+                    if low > 0 and not direct:
                         for i in range(there):
                             for n in range(valid):
                                 before = get(out, to + i * out_row + n * out_column)

@@ -4,7 +4,8 @@
                                                          * b[s * b_segment + k * b_step + lane]
 
 for m < height and lane < `vectors` * lanes of a vector. All of convolution stands on it: forward and input
-gradient with pixels for m and a channel for each lane, the filter gradient with input channels for m.
+gradient with pixels for m and a channel for each lane, the filter gradient with input channels for m. To what `c` had,
+a sum is added when it is whole: going on with it would round worse with every call.
 
 It is written in LLVM's own terms, because the accumulators must stay in registers: each is carried through the
 loops by a phi node. One value of `a` is spread over all lanes, `vectors` loads of `b` serve all rows.
@@ -135,19 +136,15 @@ class _Emitter:
         a_rows = [builder.mul(a_row, _integer(m)) for m in range(self.height)]
         c_rows = [builder.gep(c, [builder.mul(c_row, _integer(m))]) for m in range(self.height)]
         begin = builder.block
-        old, outer, inner, after, end = (
-            builder.append_basic_block(name) for name in ("old", "segment", "products", "next", "store")
+        outer, inner, after, end, old, store = (
+            builder.append_basic_block(name) for name in ("segment", "products", "next", "end", "old", "store")
         )
-        builder.cbranch(add, old, outer)
-
-        builder.position_at_end(old)
-        previous = {(m, v): self.load(c_rows[m], v) for m, v in self.cells}
         builder.branch(outer)
 
         builder.position_at_end(outer)
-        s = self.phi(_index, (_integer(0), begin), (_integer(0), old))
+        s = self.phi(_index, (_integer(0), begin))
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
-        sums = {cell: self.phi(self.vector, (zero, begin), (previous[cell], old)) for cell in self.cells}
+        sums = {cell: self.phi(self.vector, (zero, begin)) for cell in self.cells}
         a_segment = builder.gep(a, [builder.load(builder.gep(segments, [s]))])
         b_here = builder.gep(b, [builder.mul(s, b_segment)])
         builder.branch(inner)
@@ -177,9 +174,16 @@ class _Emitter:
         builder.cbranch(builder.icmp_signed("<", next_s, count), outer, end)
 
         builder.position_at_end(end)
+        builder.cbranch(add, old, store)
+
+        builder.position_at_end(old)
+        total = {(m, v): builder.fadd(self.load(c_rows[m], v), result[m, v]) for m, v in self.cells}
+        builder.branch(store)
+
+        builder.position_at_end(store)
+        values = {cell: self.phi(self.vector, (result[cell], end), (total[cell], old)) for cell in self.cells}
         for m, v in self.cells:
-            store = builder.store(result[m, v], self.pointer(c_rows[m], v))
-            store.align = self.bytes
+            builder.store(values[m, v], self.pointer(c_rows[m], v)).align = self.bytes
         builder.ret_void()
 
     def phi(self, kind: Any, *incoming: tuple[Any, Any]) -> Any:

@@ -38,8 +38,8 @@ _FEWEST, _PAIRS = 32, 2048  # channels and results: with fewer, laying out takes
 _TILES = 6 * HEIGHTS[0]  # below this, too
 # Bytes that a job has laid out at a time, so that they stay in a second-level cache: of patches; and of patches and
 # gradients, of which more make sums longer.
-_PATCHES, _BOTH = 256 * 1024, 768 * 1024
-_SUMS = 512 * 1024  # bytes of sums for filters that stay there
+_PATCHES, _BOTH = 128 * 1024, 192 * 1024
+_PARTS = 2  # of the tiles, whose sums for filters are added up at the end: more would take more memory
 _JOBS = 16  # into which a call is divided where it can be
 _SMALL = 1 << 16  # numbers of filters for which waking a thread costs more than it brings
 _APART = 16  # numbers between rows of patches, so that their places do not push one another out of the cache
@@ -78,20 +78,20 @@ def forward(
     panels = -(-results // wide)
     tiles = images * _tiles(counts)
     room = _share(tiles, _JOBS, PLACES * count * source.itemsize, _PATCHES)
-    long = count + _APART
+    long = -(-count // wide) * wide + _APART
     flaws = np.zeros(1, np.int64)
     with Lent(PLACES * count * panels * wide, kernel.dtype) as laid_out:
         threads.run(
             winograd_places.place_filters, panels * -(-count // square), np.ascontiguousarray(kernel).reshape(-1),
             count, results, transposed, wide, square, laid_out,
-            scratch=((9 * square * wide, kernel.dtype),), parallel=laid_out.size > _SMALL,
+            scratch=((9 * square * wide, kernel.dtype), (12 * wide, kernel.dtype)), parallel=laid_out.size > _SMALL,
         )  # fmt: skip
         threads.run(
             winograd_places.correlate_tiles, -(-tiles // room), source.reshape(-1), size, source.shape[-1], channels,
             laid_out, wide, out.reshape(-1), out.shape[-1], out_channels, counts, origin, tiles, room, long,
             flaws,
             scratch=(
-                (PLACES * count, source.dtype), (PLACES * room * long, source.dtype),
+                (PLACES * count + wide, source.dtype), (PLACES * room * long, source.dtype),
                 (PLACES * (room + 1) * wide, source.dtype), (1, np.intp),
             ),
         )  # fmt: skip
@@ -109,28 +109,26 @@ def filter_gradient(
     panels = -(-results // wide)
     tiles = _images(x) * _tiles(counts)
     size = PLACES * count * panels * wide
-    # Each part has sums of its own, to be added up at the end; all together are to take no more memory than the images.
-    parts = max(1, min(_JOBS, tiles // _TILES, x.size // size))
-    # What has too few parts, or sums that do not stay in the cache, is divided by places: each reads the images again.
-    rows = 4 if size * x.itemsize <= _SUMS and parts >= 4 else 1
-    parts = min(parts, _JOBS * rows // 4)
-    room = _share(tiles, parts, 4 * rows * (count + panels * wide) * x.itemsize, _BOTH)
-    long = count + _APART
+    # Jobs are divided by rows of places as well, which takes no memory, but each of them reads the images.
+    parts = max(1, min(_PARTS, tiles // _TILES, x.size // size))
+    rows = 2 if parts > 1 else 1
+    room = max(4 * HEIGHTS[0], _share(tiles, parts, 4 * rows * (count + panels * wide) * x.itemsize, _BOTH))
+    long = -(-count // wide) * wide + _APART
     flaws = np.zeros(1, np.int64)
     with Lent(parts * size, x.dtype) as partials:
         threads.run(
             winograd_places.correlate_filter_tiles, 4 // rows * parts, x.reshape(-1), x.shape[2:4], x.shape[-1],
-            channels, g.reshape(-1), g.shape[-1], g_channels, wide, partials, counts, origin, tiles, room, long, rows,
-            divisor(count),
+            channels, g.reshape(-1), g.shape[-1], g_channels, wide, partials, counts, origin, tiles, room, long,
+            rows, divisor(count),
             scratch=(
-                (PLACES * count, x.dtype), (4 * rows * room * long, x.dtype),
+                (PLACES * count + wide, x.dtype), (4 * rows * room * long, x.dtype),
                 (4 * rows * panels * room * wide, x.dtype), (1, np.intp),
             ),
         )  # fmt: skip
         out = np.empty((9 * count, results), x.dtype)
         threads.run(
             winograd_places.take_back, count, partials, parts, count, results, wide, out.reshape(-1), flaws,
-            scratch=((wide, x.dtype),), parallel=partials.size > _SMALL,
+            scratch=((28 * wide, x.dtype),), parallel=partials.size > _SMALL,
         )  # fmt: skip
     return None if flaws[0] else out
 

@@ -21,19 +21,31 @@ _HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
 
 
 @inlined
-def _combined(x, at, step, row, mask):
-    """Number `row` of the four sums G x of three vectors, `step` apart."""
-    if row == 0:
-        return load(x, at, mask)
-    if row == 3:
-        return load(x, at + 2 * step, mask)
-    ends = add(load(x, at, mask), load(x, at + 2 * step, mask))
-    middle = load(x, at + step, mask)
-    return multiply(add(ends, middle) if row == 1 else subtract(ends, middle), spread(x, 0.5))
+def _four(to, at, step, x, start, apart, mask):
+    """Write the four sums G x of three vectors, `apart` in `x`; `step` apart."""
+    first, middle, last = load(x, start, mask), load(x, start + apart, mask), load(x, start + 2 * apart, mask)
+    ends, half = add(first, last), spread(x, 0.5)
+    store(to, at, first, everywhere(to))
+    store(to, at + step, multiply(add(ends, middle), half), everywhere(to))
+    store(to, at + 2 * step, multiply(subtract(ends, middle), half), everywhere(to))
+    store(to, at + 3 * step, last, everywhere(to))
+
+
+@inlined
+def _three(to, at, step, x, start, apart, mask):
+    """Write the three sums G' x of four vectors, `apart` in `x`; `step` apart."""
+    second, third = load(x, start + apart, everywhere(x)), load(x, start + 2 * apart, everywhere(x))
+    half = spread(x, 0.5)
+    plus, minus = multiply(add(second, third), half), multiply(subtract(second, third), half)
+    first, last = add(load(x, start, everywhere(x)), plus), add(plus, load(x, start + 3 * apart, everywhere(x)))
+    store(to, at, first, mask)
+    store(to, at + step, minus, mask)
+    store(to, at + 2 * step, last, mask)
+    return add(first, add(minus, last))
 
 
 @compiled
-def place_filters(state, jobs, w, count, results, transposed, width, square, panels, near):
+def place_filters(state, jobs, w, count, results, transposed, width, square, panels, near, line):
     """Write G w G' of filters (9, count, results) as (panels of results, places, count, width).
 
     When `transposed`, the filters are (9, results, count), and their taps are in reverse order. A job is `square` of
@@ -63,39 +75,11 @@ def place_filters(state, jobs, w, count, results, transposed, width, square, pan
         mask = below(w, valid)
         for k in range(rows):
             at = start + k * row_step
+            for x_ in range(3):
+                _four(line, x_ * width, 3 * width, x, at + x_ * tap_step, 3 * tap_step, mask)
             to = (panel * 16 * count + first + k) * width
-            for row in range(4):
-                left = _combined(x, at, 3 * tap_step, row, mask)
-                middle = _combined(x, at + tap_step, 3 * tap_step, row, mask)
-                right = _combined(x, at + 2 * tap_step, 3 * tap_step, row, mask)
-                half = spread(w, 0.5)
-                ends = add(left, right)
-                here = to + row * 4 * count * width
-                store(panels, here, left, everywhere(w))
-                store(panels, here + count * width, multiply(add(ends, middle), half), everywhere(w))
-                store(panels, here + 2 * count * width, multiply(subtract(ends, middle), half), everywhere(w))
-                store(panels, here + 3 * count * width, right, everywhere(w))
-
-
-@inlined
-def _total(partials, at, size, parts, mask):
-    """The sum of the parts' vectors."""
-    total = load(partials, at, mask)
-    for part in range(1, parts):
-        total = add(total, load(partials, at + part * size, mask))
-    return total
-
-
-@inlined
-def _row_back(partials, at, step, size, parts, mask):
-    """The three sums of G' for a row of four places."""
-    first = _total(partials, at, size, parts, mask)
-    second = _total(partials, at + step, size, parts, mask)
-    third = _total(partials, at + 2 * step, size, parts, mask)
-    fourth = _total(partials, at + 3 * step, size, parts, mask)
-    half = spread(partials, 0.5)
-    plus, minus = multiply(add(second, third), half), multiply(subtract(second, third), half)
-    return add(first, plus), minus, add(plus, fourth)
+            for y in range(4):
+                _four(panels, to + y * 4 * count * width, count * width, line, 3 * y * width, width, everywhere(w))
 
 
 @inlined
@@ -114,29 +98,23 @@ def take_back(state, jobs, partials, parts, count, results, width, out, flaws, l
     A job is all results of a channel. What is not finite is noted in `flaws`.
     """
     wide = -(-results // width) * width
-    step, size = count * wide, 16 * count * wide
-    half = spread(partials, 0.5)
+    mask = everywhere(partials)
     for k in taken(state, jobs):
         flaw = spread(partials, 0)
         for column in range(0, results, width):
-            at = k * wide + column
-            inside = below(out, results - column)
-            mask = everywhere(partials)
-            first = _row_back(partials, at, step, size, parts, mask)
-            second = _row_back(partials, at + 4 * step, step, size, parts, mask)
-            third = _row_back(partials, at + 8 * step, step, size, parts, mask)
-            fourth = _row_back(partials, at + 12 * step, step, size, parts, mask)
-            to = k * results + column
-            for tap in range(3):
-                a, b, c, d = first[tap], second[tap], third[tap], fourth[tap]
-                plus, minus = multiply(add(b, c), half), multiply(subtract(b, c), half)
-                top, bottom = add(a, plus), add(plus, d)
-                three = add(top, add(minus, bottom))
-                flaw = add(flaw, subtract(three, three))
-                here = to + tap * count * results
-                store(out, here, top, inside)
-                store(out, here + 3 * count * results, minus, inside)
-                store(out, here + 6 * count * results, bottom, inside)
+            for place in range(16):
+                at = (place * count + k) * wide + column
+                total = load(partials, at, mask)
+                for part in range(1, parts):
+                    total = add(total, load(partials, at + part * 16 * count * wide, mask))
+                store(line, place * width, total, mask)
+            for y in range(4):
+                _three(line, (16 + 3 * y) * width, width, line, 4 * y * width, width, mask)
+            for x in range(3):
+                to = (x * count + k) * results + column
+                inside = below(out, results - column)
+                total = _three(out, to, 3 * count * results, line, (16 + x) * width, 3 * width, inside)
+                flaw = add(flaw, subtract(total, total))
         _note(flaws, flaw, line)
 
 
@@ -145,22 +123,22 @@ def take_back(state, jobs, partials, parts, count, results, width, out, flaws, l
 
 
 @inlined
-def _place_cells(to, at, apart, row, x, start, pitch, step, c, mask):
+def _place_cells(to, at, apart, row, x, start, pitch, step, c):
     """Write a row of the places B' d B, `apart`, of a patch whose rows are `pitch` and whose cells `step` apart."""
     first = start + (0 if row == 0 else 2 if row == 2 else 1) * pitch + c
     second = start + (1 if row == 2 else 3 if row == 3 else 2) * pitch + c
-    d_0, e_0 = load(x, first, mask), load(x, second, mask)
-    d_1, e_1 = load(x, first + step, mask), load(x, second + step, mask)
-    d_2, e_2 = load(x, first + 2 * step, mask), load(x, second + 2 * step, mask)
-    d_3, e_3 = load(x, first + 3 * step, mask), load(x, second + 3 * step, mask)
+    d_0, e_0 = load(x, first, everywhere(x)), load(x, second, everywhere(x))
+    d_1, e_1 = load(x, first + step, everywhere(x)), load(x, second + step, everywhere(x))
+    d_2, e_2 = load(x, first + 2 * step, everywhere(x)), load(x, second + 2 * step, everywhere(x))
+    d_3, e_3 = load(x, first + 3 * step, everywhere(x)), load(x, second + 3 * step, everywhere(x))
     if row == 1:
         d_0, d_1, d_2, d_3 = add(d_0, e_0), add(d_1, e_1), add(d_2, e_2), add(d_3, e_3)
     else:
         d_0, d_1, d_2, d_3 = subtract(d_0, e_0), subtract(d_1, e_1), subtract(d_2, e_2), subtract(d_3, e_3)
-    store(to, at + c, subtract(d_0, d_2), mask)
-    store(to, at + apart + c, add(d_1, d_2), mask)
-    store(to, at + 2 * apart + c, subtract(d_2, d_1), mask)
-    store(to, at + 3 * apart + c, subtract(d_1, d_3), mask)
+    store(to, at + c, subtract(d_0, d_2), everywhere(to))
+    store(to, at + apart + c, add(d_1, d_2), everywhere(to))
+    store(to, at + 2 * apart + c, subtract(d_2, d_1), everywhere(to))
+    store(to, at + 3 * apart + c, subtract(d_1, d_3), everywhere(to))
 
 
 @inlined
@@ -181,7 +159,7 @@ def _lay_out(to, room, long, rows, first, tiles, x, shape, all_channels, c0, cou
     """Lay out `rows` of places of `tiles` patches from the `first` on: (rows, 4, room, long)."""
     high, wide = shape
     lanes = BYTES // x.itemsize
-    whole = count - count % lanes
+    whole = -(-count // lanes) * lanes  # what is behind the channels is laid out behind them
     n, y, x_ = first // across // tall, first // across % tall, first % across
     for t in range(tiles):
         top = origin[0] + 2 * y
@@ -189,7 +167,8 @@ def _lay_out(to, room, long, rows, first, tiles, x, shape, all_channels, c0, cou
         start = ((n * high + top) * wide + left) * all_channels + c0
         n, y, x_ = _next(n, y, x_, tall, across)
         image, pitch, step = x, wide * all_channels, all_channels
-        if top < 0 or left < 0 or top + 4 > high or left + 4 > wide:
+        end = start + 3 * (pitch + step) + whole
+        if top < 0 or left < 0 or top + 4 > high or left + 4 > wide or end > len(x):
             for r in range(4):
                 for s in range(4):
                     if 0 <= top + r < high and 0 <= left + s < wide:
@@ -200,9 +179,7 @@ def _lay_out(to, room, long, rows, first, tiles, x, shape, all_channels, c0, cou
         for row in range(rows[0], rows[1]):
             at = (row - rows[0]) * 4 * room * long + t * long
             for c in range(0, whole, lanes):
-                _place_cells(to, at, room * long, row, image, start, pitch, step, c, everywhere(x))
-            if whole < count:
-                _place_cells(to, at, room * long, row, image, start, pitch, step, whole, below(x, count - whole))
+                _place_cells(to, at, room * long, row, image, start, pitch, step, c)
 
 
 # --------------------------------------------------------------------------------------------------
