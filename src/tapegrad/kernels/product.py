@@ -62,7 +62,7 @@ def matmul(
             rows, columns, out_row, out_column = columns, rows, 1, columns
         panels = -(-columns // wide)
         # Neighbouring panels are laid out together where there are many: more of each page of memory is read at once.
-        group = min(4, max(1, panels // 8))
+        group = min(4, panels if first.size > 4 * second.size else max(1, panels // 8))
         groups = -(-panels // group)
         # Rows a page apart would push one another out of the first-level cache: they are copied to where they do not.
         crowded = x_step == 1 and x_row * x.itemsize % 4096 == 0

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-_LARGE = 1 << 18  # elements from which a kernel on several threads is quicker than NumPy's loops; the bits are the same
+_LARGE = 1 << 16  # elements from which a kernel on several threads is quicker than NumPy's loops; the bits are the same
 
 
 def _is_large(x: Any) -> bool:
