@@ -7,7 +7,9 @@ import pathlib
 
 import numpy as np
 
-BATCH, EPOCHS, UNITS = 256, 2, 300
+# With four of the seeds 0 to 4 the first 130 accuracies are equal. With 0, one image in 10,000 differs once: there is
+# always some relu whose input is within rounding of zero, and any change of the order of sums can switch it.
+SEED, BATCH, EPOCHS, UNITS = 1, 256, 2, 300
 
 
 def read(folder):
@@ -22,7 +24,7 @@ def read(folder):
 def accuracies(tf, folder):
     """The share of test images that are recognised, after each step."""
     images, labels, test_images, test_labels = read(folder)
-    draw = np.random.RandomState(0)
+    draw = np.random.RandomState(SEED)
     w1 = (draw.randn(784, UNITS) * 0.05).astype(np.float32)
     w2 = (draw.randn(UNITS, 10) * 0.05).astype(np.float32)
 
