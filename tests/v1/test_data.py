@@ -98,7 +98,7 @@ def test_a_run_that_cannot_be_compiled_takes_no_batch_twice():
     def refused(value):  # which a program cannot have
         return np.asarray(getattr(value, "_array", value)) * (1 if float(value) >= 0 else 0)
 
-    from tapegrad.compat.v1._graph import node
+    from tapegrad.compat.v1._nodes import node
 
     added = w.assign_add(node("Odd", refused, [x + 0], sample=lambda x: x))
     with tf.Session() as session:

@@ -21,8 +21,11 @@ from . import v1
 from ._one_session import session_of
 from .v1 import nn as _nn
 from .v1 import train as _train
-from .v1._graph import Operation, Tensor, convert, enter_session, get_default_graph, get_default_session
+from .v1._default_session import enter_session, get_default_session
+from .v1._graph import get_default_graph
 from .v1._math import add, log, multiply, negative, subtract
+from .v1._nodes import convert
+from .v1._operation import Operation, Tensor
 from .v1._optimizers import AdamOptimizer, Optimizer
 from .v1._reductions import reduce_sum
 from .v1._run import Plan

@@ -19,7 +19,7 @@ import numpy as np
 from ._one_session import session_of
 from .v1 import nn as _nn
 from .v1._gradients import gradients
-from .v1._graph import Operation, Tensor, get_default_graph
+from .v1._graph import get_default_graph
 from .v1._math import add, cos, divide, exp, log, matmul, multiply, sin, square, subtract
 from .v1._optimizers import GradientDescentOptimizer as _GradientDescentOptimizer
 from .v1._placeholders import placeholder as _placeholder
@@ -30,6 +30,8 @@ from .v1.nn import relu, sigmoid, softmax, tanh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from .v1._operation import Operation, Tensor
 
 __all__ = [
     "Conv2D",

@@ -16,6 +16,7 @@ from ._array import size_of as size
 from ._array import tuple_of as tuple
 from ._config import *
 from ._control import *
+from ._default_session import get_default_session
 from ._diagonals import *
 from ._dtypes import (
     DType,
@@ -39,20 +40,14 @@ from ._dtypes import (
 )
 from ._dtypes import bool_ as bool
 from ._gradients import gradients
-from ._graph import (
-    Graph,
-    Operation,
-    Tensor,
-    constant,
-    get_default_graph,
-    get_default_session,
-    reset_default_graph,
-)
-from ._graph import convert as convert_to_tensor
+from ._graph import Graph, get_default_graph, reset_default_graph
 from ._initializers import *
 from ._linear_algebra import *
 from ._math import *
+from ._nodes import constant
+from ._nodes import convert as convert_to_tensor
 from ._old_names import *
+from ._operation import Operation, Tensor
 from ._placeholders import placeholder, placeholder_with_default
 from ._python_ops import *
 from ._python_ops import print_tensors as print

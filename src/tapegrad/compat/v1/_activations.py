@@ -11,13 +11,16 @@ from ...ops import activation, convolution, elementwise
 from ...ops import shape as shaping
 from ...primitive import primitive
 from ._arguments import axes_of, chosen, fixed, sizes_argument, sizes_in
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._infer import constant_value
 from ._math import log_sigmoid, matmul, sigmoid, tanh
+from ._nodes import convert, node, operands
 from ._random_ops import draws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "bias_add",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._tape import Tensor as Value
 from ...tensor import asarray
-from ._graph import Tensor, _holds_tensors, convert
 from ._infer import constant_value
+from ._nodes import convert, holds_tensors
 from ._shapes import Dimension, TensorShape
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 
 def chosen(function: str, **spellings: Any) -> Any:
@@ -24,7 +27,7 @@ def chosen(function: str, **spellings: Any) -> Any:
 
 def fixed(value: Any, what: str) -> Any:
     """An argument as Python's numbers, where it must be known while the graph is built; otherwise ValueError."""
-    if _holds_tensors(value):
+    if holds_tensors(value):
         known = constant_value(convert(value))
         if known is None:
             raise ValueError(f"{what} must be known while the graph is built, got {value!r}; give numbers")
@@ -52,7 +55,7 @@ def sizes_argument(shape: Any) -> tuple[list[Tensor], tuple[int, ...] | None]:
         shape = shape.dims
     if shape is None:
         raise ValueError("a shape must be given here: a list of sizes, such as [10, 3], or a tensor of them")
-    if _holds_tensors(shape):
+    if holds_tensors(shape):
         return [convert(shape)], None
     if isinstance(shape, np.ndarray):
         shape = shape.tolist()

@@ -13,12 +13,15 @@ from ...ops import shape as shaping
 from ...primitive import primitive
 from . import _dtypes as dtypes
 from ._arguments import axes_of, chosen, fixed, plain, sizes_argument, sizes_in
-from ._graph import Tensor, _holds_tensors, constant, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
+from ._nodes import constant, convert, holds_tensors, node, operands
 from ._shapes import TensorShape, sizes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "broadcast_dynamic_shape",
@@ -336,7 +339,7 @@ def pad(
     kind = mode.upper()
     if kind not in ("CONSTANT", "REFLECT", "SYMMETRIC"):
         raise ValueError(f"Unknown padding mode: {mode}; expected CONSTANT, REFLECT or SYMMETRIC")
-    known = None if _holds_tensors(paddings) else np.asarray(paddings).tolist()
+    known = None if holds_tensors(paddings) else np.asarray(paddings).tolist()
 
     def widen(x: Any, *given: Any) -> Any:
         return shaping.pad(x, plain(given[0]).tolist() if known is None else known, kind.lower(), constant_values)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ._array import identity
-from ._graph import Operation, Tensor, convert
 from ._infer import constant_value
-from ._shapes import Dimension, TensorShape
+from ._nodes import convert
+from ._operation import Operation, Tensor
+from ._shapes import Dimension, TensorShape, compatible
 from ._sparse import SparseTensor
 from ._variables import Variable, no_op
 
@@ -102,12 +105,12 @@ def dimension_value(dimension: Any) -> int | None:
 def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
     """`x`, with a shape that is known from now on; a run raises InvalidArgumentError for another one."""
     from ._arguments import plain
-    from ._graph import fits, node
+    from ._nodes import node
 
     wanted = TensorShape(shape)
 
     def check(value: Any) -> Any:
-        if not fits(getattr(value, "_array", value), wanted.sizes):
+        if not compatible(np.shape(getattr(value, "_array", value)), wanted.sizes):
             raise ValueError(
                 f"Shape of tensor {tensor.name} {list(plain(value).shape)} is not compatible with {wanted}"
             )

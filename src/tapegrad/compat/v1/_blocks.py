@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...ops import shape as shaping
 from ...ops._windows import windows
 from ._convolution import _padding, _spatial
-from ._graph import Tensor, node
+from ._nodes import node
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = ["depth_to_space", "extract_image_patches", "space_to_depth"]
 

@@ -13,16 +13,19 @@ from . import layers, losses, metrics
 from . import nn as activations
 from ._estimator import Estimator, EstimatorSpec, ModeKeys, RunConfig
 from ._global_step import get_global_step
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind
 from ._initializers import glorot_uniform_initializer
 from ._missing import NotCoveredError
+from ._nodes import convert, node
 from ._scopes import variable_scope
 from ._variables import GraphKeys, assign_add, group, trainable_variables
 from .feature_column import input_layer, linear_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "DNNClassifier", "DNNLinearCombinedClassifier", "DNNLinearCombinedRegressor", "DNNRegressor", "LinearClassifier",

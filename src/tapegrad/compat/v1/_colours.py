@@ -9,12 +9,15 @@ import numpy as np
 from ...ops import elementwise, product, reduction
 from ...ops import shape as shaping
 from . import _dtypes as dtypes
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._math import cast, floordiv, multiply, saturate_cast
+from ._nodes import convert, node
 from ._random_ops import random_uniform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "adjust_brightness",

@@ -13,8 +13,10 @@ from ..._tape import mode
 from ...ops.shape import concat
 from ._arguments import plain
 from ._frames import Body, built, enclosing, like, over_rows
-from ._graph import Operation, Tensor, constant, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
+from ._nodes import constant, convert, node
+from ._operation import Operation, Tensor
 from ._shapes import Sizes, TensorShape, sizes_of
 from ._tensor_arrays import TensorArray
 

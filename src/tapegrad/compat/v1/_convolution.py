@@ -11,11 +11,14 @@ from ...ops import pooling
 from ...ops import shape as shaping
 from ...ops._windows import windows
 from ._arguments import chosen, fixed, sizes_argument, sizes_in
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._infer import Kind
+from ._nodes import convert, node, operands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "atrous_conv2d",

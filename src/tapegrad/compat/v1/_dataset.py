@@ -18,11 +18,14 @@ import numpy as np
 from . import _dtypes as dtypes
 from . import _nest as nests
 from . import errors
-from ._graph import Tensor, array_of, convert, get_default_graph
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
+from ._nodes import convert
+from ._operation import Tensor
 from ._placeholders import placeholder
 from ._records import fixed_length_records, records
 from ._shapes import TensorShape, sizes_of
+from ._values import array_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

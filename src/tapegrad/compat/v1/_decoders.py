@@ -15,8 +15,8 @@ from ...ops.reduction import argmax
 from ...ops.shape import reshape, swapaxes
 from . import _dtypes as dtypes
 from ._control import while_loop
-from ._graph import Tensor, constant, convert, node
 from ._infer import Kind
+from ._nodes import constant, convert, node
 from ._rnn import _each, _swapped
 from ._rnn_cells import batch_of, zeros
 from ._shapes import TensorShape
@@ -25,6 +25,8 @@ from ._variable_scopes import variable_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 BasicDecoderOutput = collections.namedtuple("BasicDecoderOutput", ("rnn_output", "sample_id"))
 BasicDecoderOutput.__doc__ = "What a step gives: the output of the cell, and the class that was chosen by it."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...ops import elementwise
 from ...ops import shape as shaping
 from ._arguments import plain
-from ._graph import Tensor, node
+from ._nodes import node
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = [
     "diag",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,10 +11,14 @@ from ...ops import shape as shaping
 from ...primitive import constant as without_gradient
 from . import _dtypes as dtypes
 from ._arguments import beside, plain, sizes_argument, sizes_in
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._infer import Kind
 from ._math import clip_by_norm
+from ._nodes import convert, node, operands
 from ._slicing import rows, sample_of_rows
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = [
     "TopK",

@@ -11,15 +11,18 @@ from . import _nest as nests
 from . import errors, logging
 from ._dataset import Dataset
 from ._global_step import get_global_step, get_or_create_global_step
-from ._graph import Graph, Operation, convert
+from ._graph import Graph
 from ._hooks import LoggingTensorHook, NanTensorHook, StopAtStepHook
 from ._missing import NotCoveredError
 from ._monitored import MonitoredSession, MonitoredTrainingSession, Scaffold, SessionCreator
+from ._nodes import convert
 from ._saver import Saver, latest_checkpoint, list_variables, load_variable
 from .metrics import mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from ._operation import Operation
 
 __all__ = ["Estimator", "EstimatorSpec", "EvalSpec", "ModeKeys", "RunConfig", "TrainSpec", "train_and_evaluate"]
 

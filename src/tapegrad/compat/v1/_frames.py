@@ -12,8 +12,10 @@ import numpy as np
 
 from ..._tape import Tensor as Value
 from ...ops.shape import stack
-from ._graph import Frame, Operation, Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
+from ._nodes import convert, node
+from ._operation import Frame, Operation, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

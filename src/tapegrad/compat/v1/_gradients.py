@@ -11,13 +11,15 @@ from ..._rows import Rows
 from ..._tape import UNWANTED, collect, cotangent, propagate
 from ..._tape import Tensor as Value
 from . import _last_tape
-from ._graph import Operation, Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
+from ._nodes import convert, node
 from ._slices import is_lookup, joined, lookups_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ._operation import Operation, Tensor
     from ._run import Run
 
 _NOT_DIFFERENTIABLE = {"StopGradient", "Shape", "Size", "Rank", "ArgMax", "ArgMin", "ZerosLike", "OnesLike"}

@@ -11,11 +11,13 @@ from ...train.extras import require
 from . import _dtypes as dtypes
 from . import _png
 from ._arguments import fixed, plain
-from ._graph import Tensor, convert, node
 from ._infer import Kind
+from ._nodes import convert, node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "decode_bmp",

@@ -16,7 +16,7 @@ from ..._tape import Tensor as Value
 from ..._tape import no_grad
 
 if TYPE_CHECKING:
-    from ._graph import Operation, Tensor
+    from ._operation import Operation, Tensor
     from ._shapes import Sizes
 
 _UNKNOWN = (2, 3)  # what an unknown dimension is tried with

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _dtypes as dtypes
-from ._graph import Tensor, constant, node
 from ._infer import Kind
+from ._nodes import constant, node
 from ._variables import shape_of_initial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "constant_initializer",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ._control import cond
-from ._graph import Operation, Tensor, convert, get_default_graph
+from ._graph import get_default_graph
 from ._infer import constant_value
 from ._initializers import zeros_initializer
+from ._nodes import convert
+from ._operation import Operation, Tensor
 from ._scopes import variable_scope
 from ._shapes import TensorShape
 from ._variable_scopes import get_variable

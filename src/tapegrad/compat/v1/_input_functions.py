@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._dataset import Dataset
-from ._graph import array_of, get_default_graph
+from ._graph import get_default_graph
 from ._infer import Kind
 from ._missing import not_covered
+from ._values import array_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,9 @@ from . import _dtypes as dtypes
 from . import _nest as nests
 from . import errors
 from ._dataset import Going
-from ._graph import Operation, Tensor, convert, node
 from ._infer import Kind
+from ._nodes import convert, node
+from ._operation import Operation, Tensor
 from ._shapes import TensorShape, sizes_of
 
 if TYPE_CHECKING:

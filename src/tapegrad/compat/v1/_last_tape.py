@@ -10,7 +10,7 @@ from ..._tape import mode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._graph import Operation
+    from ._operation import Operation
 
 _on = False
 _results: list[Value] = []

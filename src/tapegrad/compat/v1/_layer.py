@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ._graph import Tensor, convert, get_default_graph
+from ._graph import get_default_graph
+from ._nodes import convert
+from ._operation import Tensor
 from ._shapes import TensorShape
 from ._variable_scopes import VariableScope, get_variable, store_of, variable_scope
 from ._variables import GraphKeys, Variable

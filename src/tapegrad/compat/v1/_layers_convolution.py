@@ -9,13 +9,15 @@ import numpy as np
 
 from ...ops import convolution
 from ...ops.shape import moveaxis, reshape
-from ._graph import Tensor, node
 from ._initializers import zeros_initializer
 from ._layer import InputSpec, last_size
 from ._layers_dense import Dense, functional
+from ._nodes import node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 _FORWARD = {1: convolution.conv1d, 2: convolution.conv2d, 3: convolution.conv3d}
 _BACKWARD = {2: convolution.conv_transpose2d, 3: convolution.conv_transpose3d}

@@ -10,9 +10,10 @@ import numpy as np
 from ...ops.elementwise import where
 from ...ops.product import matmul
 from ...ops.shape import reshape
-from ._graph import Tensor, convert, node
 from ._initializers import zeros_initializer
 from ._layer import InputSpec, Layer, activated, last_size
+from ._nodes import convert, node
+from ._operation import Tensor
 from ._rnn_cells import add_bias
 
 if TYPE_CHECKING:

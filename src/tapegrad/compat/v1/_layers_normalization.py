@@ -10,11 +10,12 @@ import numpy as np
 from ...nn._standardize import standardize
 from ...ops.elementwise import sqrt, where
 from ...ops.shape import moveaxis, reshape, stack
-from ._graph import Tensor, node
 from ._infer import Kind, kind_of
 from ._initializers import ones_initializer, zeros_initializer
 from ._layer import InputSpec, Layer, last_size
 from ._missing import NotCoveredError
+from ._nodes import node
+from ._operation import Tensor
 from ._variables import assign_sub
 
 

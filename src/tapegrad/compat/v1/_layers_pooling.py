@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ...ops.pooling import avg_pool, max_pool
-from ._graph import node
 from ._layer import InputSpec, Layer
 from ._layers_convolution import channels_last, length_after, several
 from ._layers_dense import functional
+from ._nodes import node
 
 
 class _Pooling(Layer):

@@ -10,10 +10,12 @@ from ...ops import elementwise, product
 from ...ops import shape as shaping
 from ...primitive import constant as without_gradient
 from ...primitive import primitive
-from ._graph import Tensor, convert, node, operands
+from ._nodes import convert, node, operands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "cholesky",

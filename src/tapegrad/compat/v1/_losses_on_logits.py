@@ -6,7 +6,7 @@ arguments mean the order of old times.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,12 @@ from ...ops import shape as shaping
 from ...primitive import primitive
 from ._arguments import axes_of, beside, chosen
 from ._array import stop_gradient
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._math import cast
+from ._nodes import convert, node, operands
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = [
     "log_poisson_loss",

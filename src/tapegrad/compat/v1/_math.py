@@ -11,12 +11,15 @@ from ...ops import activation, elementwise, product, reduction, shape
 from ...primitive import primitive
 from . import _dtypes as dtypes
 from ._arguments import axes_of, fixed
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
+from ._nodes import convert, node, operands
 from ._operators import binary, divided, true_divided
 from ._slices import values_of, with_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "abs",

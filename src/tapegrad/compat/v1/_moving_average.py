@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._tape import recording
-from ._graph import Operation, Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._missing import NotCoveredError
+from ._nodes import convert, node
+from ._operation import Operation, Tensor
 from ._optimizers import prefix_of_variables
 from ._variables import GraphKeys, Variable, global_variables, group, moving_average_variables, trainable_variables
 

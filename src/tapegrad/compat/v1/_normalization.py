@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,11 @@ from ...ops import elementwise, product, reduction
 from ...ops import shape as shaping
 from ._arguments import axes_of, chosen, fixed
 from ._array import stopped
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
+from ._nodes import convert, node, operands
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = [
     "batch_norm_with_global_normalization",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..._tape import Tensor as Value
 from ...ops import elementwise, indexing, product
 from ._arguments import beside, plain
-from ._graph import Tensor, convert, node, operands
+from ._nodes import convert, node, operands
+from ._operation import Tensor
 from ._variables import Variable
 
 if TYPE_CHECKING:

@@ -15,9 +15,11 @@ from ..._tape import Tensor as Value
 from ..._tape import mode, recording, wrap
 from ...optim import rules
 from ._gradients import gradients
-from ._graph import Operation, Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind
 from ._missing import NotCoveredError
+from ._nodes import convert, node
+from ._operation import Operation, Tensor
 from ._proximal import ftrl, proximal_adagrad, proximal_descend
 from ._slices import IndexedSlices, moved_rows
 from ._variables import GraphKeys, Variable, assign, assign_add, group, trainable_variables, variable_of

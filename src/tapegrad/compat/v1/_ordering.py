@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,11 @@ from ...ops import shape as shaping
 from ...primitive import constant as without_gradient
 from . import _dtypes as dtypes
 from ._arguments import axes_of, fixed, plain
-from ._graph import Tensor, convert, node, operands
 from ._infer import Kind, kind_of
+from ._nodes import convert, node, operands
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = ["argsort", "repeat", "roll", "searchsorted", "sort", "unravel_index"]
 

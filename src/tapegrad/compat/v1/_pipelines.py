@@ -11,9 +11,11 @@ import numpy as np
 
 from . import _nest as nests
 from . import errors
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind
 from ._missing import NotCoveredError
+from ._nodes import convert, node
+from ._operation import Tensor
 from ._queues import (
     FIFOQueue,
     PaddingFIFOQueue,

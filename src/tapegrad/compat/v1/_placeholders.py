@@ -8,12 +8,13 @@ import numpy as np
 
 from . import _dtypes as dtypes
 from . import errors
-from ._graph import Tensor, convert, node
 from ._infer import Kind
+from ._nodes import convert, node
 from ._run import Plan
 from ._shapes import TensorShape, sizes_of
 
 if TYPE_CHECKING:
+    from ._operation import Tensor
     from ._run import Run
 
 

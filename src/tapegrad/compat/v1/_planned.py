@@ -14,7 +14,7 @@ from ... import random
 from ..._tape import Tensor as Value
 from ..._tape import recording
 from ...errors import TraceError
-from ._graph import Operation, Tensor
+from ._operation import Operation, Tensor
 from ._placeholders import refuse_unfed
 from ._run import Plan, Run
 from ._slices import is_lookup, moved_rows

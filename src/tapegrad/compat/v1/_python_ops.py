@@ -12,9 +12,11 @@ from . import _dtypes as dtypes
 from . import errors
 from ._arguments import plain
 from ._array import identity
-from ._graph import Operation, Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._infer import Kind, constant_value
 from ._missing import NotCoveredError
+from ._nodes import convert, node, operands
+from ._operation import Operation, Tensor
 from ._variables import no_op
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def _named(func: Callable[..., Any]) -> str:
 
 def _of_kind(func: Callable[..., Any], value: Any, kind: dtypes.DType) -> Any:
     if kind == dtypes.string:
-        from ._graph import array_of
+        from ._values import array_of
 
         return array_of(value, kind)
     array = np.asarray(value)

@@ -15,9 +15,13 @@ import numpy as np
 
 from . import _dtypes as dtypes
 from . import errors
-from ._graph import Operation, Tensor, array_of, convert, get_default_graph, get_default_session, node
+from ._default_session import get_default_session
+from ._graph import get_default_graph
 from ._infer import Kind
+from ._nodes import convert, node
+from ._operation import Operation, Tensor
 from ._shapes import TensorShape, sizes_of
+from ._values import array_of
 from ._variables import GraphKeys
 
 if TYPE_CHECKING:

@@ -19,12 +19,14 @@ from ...primitive import constant as without_gradient
 from ...tensor import tensor as new_value
 from . import _dtypes as dtypes
 from ._arguments import chosen, plain, sizes_argument, sizes_in
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind
+from ._nodes import convert, node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._operation import Tensor
     from ._run import Run
 
 __all__ = [

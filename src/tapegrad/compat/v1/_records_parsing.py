@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import _dtypes as dtypes
 from . import errors
 from ._examples import Example
-from ._graph import Tensor, convert, node
 from ._infer import Kind, kind_of
+from ._nodes import convert, node
 from ._shapes import sizes_of
 from ._sparse import SparseTensor
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = ["FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature", "parse_example", "parse_single_example"]
 

@@ -13,11 +13,13 @@ from ...primitive import constant as without_gradient
 from ...primitive import primitive
 from . import _dtypes as dtypes
 from ._arguments import axes_of, beside, chosen, fixed, plain
-from ._graph import Tensor, convert, node, operands
 from ._infer import Kind
+from ._nodes import convert, node, operands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "arg_max",

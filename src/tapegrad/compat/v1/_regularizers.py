@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...ops import elementwise, reduction
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
+from ._nodes import convert, node
 from ._variables import GraphKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 
 def _scaled(name: str, kind: str, scale: float, norm: Callable[[Any], Any]) -> Callable[[Any], Tensor | None]:

@@ -10,11 +10,14 @@ import numpy as np
 from ...ops import product
 from ...ops import shape as shaping
 from ._arguments import fixed, sizes_argument, sizes_in
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
+from ._nodes import convert, node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "ResizeMethod",

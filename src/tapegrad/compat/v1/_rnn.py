@@ -10,8 +10,8 @@ from ..._pytree import flatten
 from ...ops.elementwise import less, where
 from ...ops.shape import concat, flip, reshape, swapaxes
 from ._frames import over_rows
-from ._graph import Tensor, convert, node
 from ._infer import Kind, kind_of
+from ._nodes import convert, node
 from ._old_names import old
 from ._rnn_cells import batch_of
 from ._rnn_wrappers import initial_of
@@ -19,6 +19,8 @@ from ._variable_scopes import variable_scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "bidirectional_dynamic_rnn",

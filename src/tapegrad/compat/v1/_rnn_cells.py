@@ -10,11 +10,12 @@ import numpy as np
 from ..._pytree import flatten
 from ...ops.shape import concat, split
 from . import _dtypes as dtypes
-from ._graph import Tensor, convert, node
 from ._infer import Kind, constant_value
 from ._initializers import constant_initializer, zeros_initializer
 from ._layer import Layer, last_size
 from ._math import matmul, multiply, sigmoid, tanh
+from ._nodes import convert, node
+from ._operation import Tensor
 from ._shapes import Dimension, TensorShape
 from ._variable_scopes import get_variable_scope, variable_scope
 

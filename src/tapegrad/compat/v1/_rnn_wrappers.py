@@ -8,16 +8,18 @@ import numpy as np
 
 from ..._pytree import flatten
 from ...ops.embeddings import embedding
-from ._graph import Tensor, convert, node
 from ._initializers import random_uniform_initializer, zeros_initializer
 from ._layer import activated
 from ._math import matmul
 from ._missing import NotCoveredError
+from ._nodes import convert, node
 from ._rnn_cells import RNNCell, add_bias
 from ._variable_scopes import get_variable, get_variable_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 
 def initial_of(cell: Any, initial_state: Any, batch: Any, dtype: Any) -> Any:

@@ -11,7 +11,7 @@ from ..._tape import recording
 from ...errors import TapegradError, TraceError
 from ...transforms import at_own_entry
 from . import _last_tape, errors
-from ._graph import Operation, Tensor
+from ._operation import Operation, Tensor
 from ._slices import is_lookup
 
 if TYPE_CHECKING:

@@ -13,14 +13,17 @@ from ...ops import shape as shaping
 from ._arguments import fixed
 from ._dtypes import int64
 from ._embeddings import whole_table
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._infer import Kind
 from ._math import cast
+from ._nodes import convert, node, operands
 from ._random_ops import draws
 from ._slicing import rows, sample_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "fixed_unigram_candidate_sampler",

@@ -8,13 +8,14 @@ import numpy as np
 
 from ...ops import indexing
 from ._arguments import beside
-from ._graph import Tensor, convert, node
 from ._infer import Kind
+from ._nodes import convert, node
 from ._variables import variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._operation import Tensor
     from ._run import Run
 
 __all__ = ["scatter_add", "scatter_nd_update", "scatter_sub", "scatter_update"]

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ops.elementwise import where
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
+from ._nodes import convert, node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "cosine_decay", "cosine_decay_restarts", "exponential_decay", "inverse_time_decay", "linear_cosine_decay",

@@ -16,8 +16,9 @@ from ...ops.reduction import sum as summed
 from ...ops.shape import reshape
 from . import _dtypes as dtypes
 from ._control import cond
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._missing import NotCoveredError, not_covered
+from ._nodes import convert, node
 from ._rnn import static_rnn
 from ._rnn_cells import batch_of, zeros
 from ._rnn_wrappers import EmbeddingWrapper, OutputProjectionWrapper, linear
@@ -26,6 +27,8 @@ from ._variable_scopes import get_variable, get_variable_scope, variable_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "attention_decoder",

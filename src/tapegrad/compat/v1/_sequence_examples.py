@@ -9,8 +9,8 @@ import numpy as np
 from . import _dtypes as dtypes
 from . import errors
 from ._examples import Example, Feature, Features, _field, _fields, _Message
-from ._graph import convert, node
 from ._infer import Kind
+from ._nodes import convert, node
 from ._records_parsing import (
     FixedLenFeature,
     FixedLenSequenceFeature,

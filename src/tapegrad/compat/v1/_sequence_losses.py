@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ...ops.loss import softmax_cross_entropy
 from ...ops.reduction import sum as summed
 from ...ops.shape import reshape
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
+from ._nodes import convert, node
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ._operation import Tensor
 
 _TINY = 1e-12  # where all weights are zeros
 

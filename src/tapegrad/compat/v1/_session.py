@@ -16,11 +16,14 @@ from ..._tape import Tensor as Value
 from ..._tape import mode, recording
 from ...tensor import tensor as new_value
 from . import errors
-from ._graph import Graph, Tensor, array_of, enter_session, fits, get_default_graph, leave_session
+from ._default_session import enter_session, leave_session
+from ._graph import Graph, get_default_graph
 from ._growth import Growth
 from ._missing import NotCoveredError
+from ._operation import Tensor
 from ._planned import Planned
-from ._shapes import TensorShape
+from ._shapes import TensorShape, compatible
+from ._values import array_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,7 +232,7 @@ class BaseSession:
                 raise type(error)(
                     f"Cannot feed a value for Tensor {tensor.name!r} (built at {tensor.op.line}): {error}"
                 ) from None
-        if not fits(array, sizes):
+        if not compatible(np.shape(array), sizes):
             raise ValueError(
                 f"Cannot feed value of shape {array.shape} for Tensor {tensor.name!r}, which has shape "
                 f"{TensorShape(sizes)} (built at {tensor.op.line})"

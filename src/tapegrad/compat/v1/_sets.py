@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import _dtypes as dtypes
 from ._arguments import plain
-from ._graph import Tensor, convert, node, operands
 from ._infer import Kind, kind_of
+from ._nodes import convert, node, operands
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = ["listdiff", "setdiff1d", "unique", "unique_with_counts"]
 

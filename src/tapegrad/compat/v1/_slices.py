@@ -19,14 +19,16 @@ from ...ops.embeddings import _to_rows
 from ...ops.indexing import plain_key
 from ...optim import rules
 from ._arguments import beside, sizes_argument, sizes_in
-from ._graph import Tensor, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._infer import Kind, constant_value
+from ._nodes import convert, node, operands
+from ._operation import Tensor
 from ._slicing import rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ._graph import Operation
+    from ._operation import Operation
     from ._run import Run
     from ._variables import Variable
 

@@ -10,8 +10,10 @@ from ...ops import elementwise, indexing
 from ...ops import shape as shaping
 from ...ops.embeddings import embedding
 from ._arguments import axes_of, beside, chosen, fixed, plain, sizes_argument, sizes_in
-from ._graph import Tensor, _holds_tensors, _pack, convert, get_default_graph, node, operands
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
+from ._nodes import convert, holds_tensors, node, operands, pack
+from ._operation import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +71,7 @@ def stack(values: Any, axis: Any = 0, name: str = "stack") -> Tensor:
         if not place:
             return node("Identity", lambda x: x, values, name)  # type: ignore[no-any-return]
     if place == 0:
-        return node("Pack", _pack, operands(*values), name)  # type: ignore[no-any-return]
+        return node("Pack", pack, operands(*values), name)  # type: ignore[no-any-return]
     return node("Pack", lambda *values: shaping.stack(values, place), operands(*values), name)  # type: ignore[no-any-return]
 
 
@@ -123,7 +125,7 @@ def split(
         num_or_size_splits = num_or_size_splits if num_split is None else num_split
     place = axes_of(axis)
     tensor = convert(value)
-    if _holds_tensors(num_or_size_splits) and not isinstance(num_or_size_splits, list | tuple):
+    if holds_tensors(num_or_size_splits) and not isinstance(num_or_size_splits, list | tuple):
         from ._infer import constant_value
 
         known = constant_value(convert(num_or_size_splits))

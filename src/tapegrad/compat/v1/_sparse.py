@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,10 +10,14 @@ from ...ops import indexing
 from ...ops import shape as shaping
 from . import _dtypes as dtypes
 from ._arguments import beside, plain, sizes_argument, sizes_in
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind, constant_value, kind_of
+from ._nodes import convert, node
 from ._placeholders import placeholder
 from ._shapes import TensorShape, sizes_of
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = [
     "SparseTensor",
@@ -79,9 +83,9 @@ class SparseTensor(SparseTensorValue):
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
         """Its value, from the default session or from `session`."""
-        from ._graph import _session
+        from ._default_session import session_or_default
 
-        return _session(session, "eval").run(self, feed_dict)
+        return session_or_default(session, "eval").run(self, feed_dict)
 
 
 def sparse_placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> SparseTensor:

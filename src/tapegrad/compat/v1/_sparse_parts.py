@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...ops import elementwise, indexing
 from ...ops import shape as shaping
 from ._arguments import axes_of, plain
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
+from ._nodes import convert, node
 from ._slicing import boolean_mask
 from ._sparse import SparseTensor, SparseTensorValue, _sparse, sparse_reorder, sparse_tensor_to_dense
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 __all__ = ["sparse_add", "sparse_concat", "sparse_reshape", "sparse_retain", "sparse_softmax", "sparse_transpose"]
 

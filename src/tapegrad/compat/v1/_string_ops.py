@@ -11,12 +11,14 @@ import numpy as np
 
 from . import _dtypes as dtypes
 from ._arguments import axes_of, chosen, fixed, plain
-from ._graph import Tensor, convert, node
 from ._infer import Kind, kind_of
+from ._nodes import convert, node
 from ._sparse import SparseTensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "as_string",

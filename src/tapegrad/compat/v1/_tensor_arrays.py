@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,9 +10,12 @@ from ..._tape import Tensor as Value
 from ...ops.shape import concat, stack
 from . import _dtypes as dtypes
 from ._arguments import plain
-from ._graph import Tensor, convert, node
 from ._infer import Kind, constant_value, kind_of
+from ._nodes import convert, node
 from ._shapes import Sizes, sizes_of
+
+if TYPE_CHECKING:
+    from ._operation import Tensor
 
 _FLOW = Kind((), np.dtype(object))  # the value behind a flow is a tuple, of which nothing but its existence is known
 

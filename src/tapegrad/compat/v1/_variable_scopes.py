@@ -9,13 +9,16 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from . import _dtypes as dtypes
-from ._graph import Graph, Tensor, convert, get_default_graph
+from ._graph import Graph, get_default_graph
 from ._missing import NotCoveredError
+from ._nodes import convert
 from ._shapes import TensorShape, compatible, sizes_of
 from ._variables import GraphKeys, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ._operation import Tensor
 
 
 class _Reuse(enum.Enum):

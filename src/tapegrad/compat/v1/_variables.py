@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._graph import Operation, Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
 from ._missing import NotCoveredError
+from ._nodes import convert, node
+from ._operation import Operation, Tensor
 from ._shapes import TensorShape, compatible, sizes_of
 
 if TYPE_CHECKING:
@@ -162,7 +164,8 @@ class Variable:
 
     def load(self, value: Any, session: Any = None) -> None:
         """Give it a value now, in the default session or in `session`."""
-        from ._graph import array_of, get_default_session
+        from ._default_session import get_default_session
+        from ._values import array_of
 
         chosen = session or get_default_session()
         if chosen is None:

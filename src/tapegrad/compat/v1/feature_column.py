@@ -15,10 +15,11 @@ import numpy as np
 
 from ...ops.shape import concat, reshape
 from . import _dtypes as dtypes
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import Kind, kind_of
 from ._initializers import truncated_normal_initializer, zeros_initializer
 from ._missing import NotCoveredError, not_covered
+from ._nodes import convert, node
 from ._scopes import get_variable, variable_scope
 from ._slicing import rows
 from ._string_ops import bucket_of
@@ -26,6 +27,8 @@ from ._variables import GraphKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "bucketized_column", "categorical_column_with_hash_bucket", "categorical_column_with_identity",

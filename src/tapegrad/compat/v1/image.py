@@ -12,16 +12,19 @@ from . import _colours, _image_files, _resizing
 from ._arguments import fixed, plain
 from ._array import pad
 from ._colours import *
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._image_files import *
 from ._infer import Kind
 from ._missing import not_covered
+from ._nodes import convert, node
 from ._random_ops import draws, random_uniform
 from ._resizing import *
 from ._slicing import slice_of, stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "central_crop",

@@ -9,14 +9,17 @@ import numpy as np
 from ..._tape import Tensor as Value
 from ...ops import elementwise, loss, reduction
 from ...ops.activation import relu
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import kind_of
 from ._missing import not_covered
+from ._nodes import convert, node
 from ._shapes import compatible
 from ._variables import GraphKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ._operation import Tensor
 
 __all__ = [
     "Reduction", "absolute_difference", "add_loss", "compute_weighted_loss", "cosine_distance", "get_losses",

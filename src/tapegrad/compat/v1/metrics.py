@@ -12,13 +12,16 @@ import numpy as np
 
 from ..._tape import Tensor as Value
 from ...ops import elementwise, reduction
-from ._graph import Tensor, convert, get_default_graph, node
+from ._graph import get_default_graph
 from ._infer import kind_of
 from ._missing import NotCoveredError, not_covered
+from ._nodes import convert, node
 from ._variables import GraphKeys, Variable, assign_add
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ._operation import Tensor
 
     Pair = tuple[Tensor, Tensor]
 

@@ -21,14 +21,17 @@ import numpy as np
 from ..._tape import Tensor as Value
 from ...train.extras import require
 from . import errors
-from ._graph import Graph, Tensor, convert, get_default_graph, node
+from ._graph import Graph, get_default_graph
 from ._infer import Kind, kind_of
 from ._missing import NotCoveredError, not_covered
+from ._nodes import convert, node
 from ._png import encode_png
 from ._variables import GraphKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._operation import Tensor
 
 __all__ = [
     "FileWriter",

@@ -55,7 +55,7 @@ class TestCase(unittest.TestCase):
 
     def evaluate(self, tensors: Any) -> Any:
         """The values of tensors, in the default session or a new one."""
-        from ._graph import get_default_session
+        from ._default_session import get_default_session
 
         session = get_default_session()
         if session is not None:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from ....ops.elementwise import sqrt, square
 from ....ops.reduction import mean
 from .._activations import dropout
-from .._graph import Tensor, node
 from .._initializers import constant_initializer
 from .._layer import last_size
 from .._math import matmul, tanh
+from .._nodes import node
 from .._rnn_cells import LayerRNNCell, LSTMStateTuple, add_bias, gate, joined, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .._operation import Tensor
 
 __all__ = ["LayerNormBasicLSTMCell"]
 

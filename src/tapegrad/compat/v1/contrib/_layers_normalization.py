@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....ops.elementwise import sqrt
-from .._graph import Tensor, convert, get_default_graph, node
+from .._graph import get_default_graph
 from .._initializers import zeros_initializer
 from .._layers_normalization import BatchNormalization
 from .._missing import NotCoveredError
+from .._nodes import convert, node
 from .._variable_scopes import get_variable, variable_scope
 from .._variables import GraphKeys
 from ._arg_scope import add_arg_scope
 from ._layers_weighted import collected, entered, renamed
+
+if TYPE_CHECKING:
+    from .._operation import Tensor
 
 
 @add_arg_scope

@@ -9,9 +9,10 @@ from ....ops.activation import softmax as normalized
 from ....ops.elementwise import sqrt
 from ....ops.embeddings import embedding as looked_up
 from ....ops.reduction import sum as summed
-from .._graph import Tensor, convert, get_default_graph, node
+from .._graph import get_default_graph
 from .._layers_dense import Dropout, Flatten
 from .._layers_pooling import AveragePooling2D, MaxPooling2D
+from .._nodes import convert, node
 from .._variable_scopes import get_variable, variable_scope
 from ._arg_scope import add_arg_scope
 from ._layers_weighted import entered, layout_of
@@ -19,6 +20,8 @@ from .framework import add_model_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from .._operation import Tensor
 
 
 def _pooling(kind: type[MaxPooling2D], default_name: str) -> Callable[..., Any]:

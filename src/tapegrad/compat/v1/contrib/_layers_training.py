@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .._graph import convert, get_default_graph, node
+from .._graph import get_default_graph
 from .._missing import NotCoveredError
+from .._nodes import convert, node
 from .._variable_scopes import variable_scope
 from .._variables import GraphKeys
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _dtypes as dtypes
 from .. import nn
-from .._graph import convert, get_default_graph, node
+from .._graph import get_default_graph
 from .._initializers import Initializer, zeros_initializer
 from .._initializers import variance_scaling_initializer as _variance_scaling
 from .._layers_convolution import Conv1D, Conv2D, Conv2DTranspose, Conv3D, SeparableConv2D
 from .._layers_dense import Dense
 from .._missing import NotCoveredError
+from .._nodes import convert, node
 from .._variable_scopes import get_variable, variable_scope
 from ._arg_scope import add_arg_scope
 from .framework import add_model_variable

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ... import v1 as _v1
-from .._graph import Tensor, get_default_graph
+from .._graph import get_default_graph
 from .._missing import not_covered
+from .._operation import Tensor
 from .._variable_scopes import get_variable
 from .._variables import GraphKeys, Variable
 from ._arg_scope import add_arg_scope, arg_scope, current_arg_scope, has_arg_scope

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ....ops.reduction import mean as averaged
 from ....ops.reduction import sum as summed
 from .. import metrics
-from .._graph import Tensor, convert, node
 from .._missing import not_covered
+from .._nodes import convert, node
+
+if TYPE_CHECKING:
+    from .._operation import Tensor
 
 __all__ = [
     "accuracy",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import rnn_cell
-from .._graph import node
 from .._missing import not_covered
+from .._nodes import node
 from .._rnn import bidirectional_dynamic_rnn, static_bidirectional_rnn, static_rnn
 from .._variable_scopes import variable_scope
 from ..rnn_cell import *

@@ -10,8 +10,9 @@ import numpy as np
 from ....ops import elementwise, reduction
 from ....ops.loss import softmax_cross_entropy
 from ....ops.shape import reshape
-from .._graph import Graph, Tensor, get_default_graph, node
+from .._graph import Graph, get_default_graph
 from .._missing import NotCoveredError, not_covered
+from .._nodes import node
 from .._placeholders import placeholder
 from .._session import Session
 from .._variables import GraphKeys, group, variables_initializer
@@ -20,6 +21,7 @@ from .optimizers import optimizer_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .._operation import Tensor
     from .._shapes import TensorShape
 
 __all__ = ["History", "Sequential"]
