@@ -10,7 +10,6 @@ import collections
 import functools
 import glob
 import itertools
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +17,12 @@ import numpy as np
 from . import _dtypes as dtypes
 from . import _nest as nests
 from . import errors
+from ._batching import batched, groups, padded, stacked
+from ._element_functions import ElementFunction, depends
+from ._elements import Going, Structured, kind_of_leaf, leaf_of, setting, structure_of
 from ._graph import get_default_graph
-from ._infer import Kind, kind_of
-from ._nodes import convert
+from ._infer import Kind
 from ._operation import Tensor
-from ._placeholders import placeholder
-from ._records import fixed_length_records, records
 from ._shapes import TensorShape, sizes_of
 from ._values import array_of
 
@@ -34,49 +33,17 @@ if TYPE_CHECKING:
 
     Elements = Iterator[list[Any]]
 
-__all__ = ["Dataset", "FixedLengthRecordDataset", "TFRecordDataset", "TextLineDataset"]
+__all__ = ["Dataset"]
 
 
-class Going:
-    """One going through a data set: the session that runs its functions, and the values of its tensors at the start."""
-
-    def __init__(self, session: Any, values: dict[Tensor, Any]) -> None:
-        self.session = session
-        self.values = values
-
-    def value(self, of: Any) -> Any:
-        """The value of a setting, which may be a tensor."""
-        return self.values[of] if isinstance(of, Tensor) else of
-
-    def whole(self, of: Any) -> int | None:
-        """A whole number, or None for "without end"."""
-        value = self.value(of)
-        return None if value is None or int(value) < 0 else int(value)
-
-
-class Dataset:
+class Dataset(Structured):
     """Elements of one structure: `structure` is a nest with what is known of each part."""
 
     def __init__(self, elements: Callable[[Going], Elements], structure: Any, sources: Iterable[Any] = ()) -> None:
+        super().__init__(structure)
         self._elements = elements
-        self._structure = structure
         tensors = [x for x in sources if isinstance(x, Tensor)]
         self._sources = list(dict.fromkeys(tensors))  # the tensors whose values a start needs
-
-    @property
-    def output_types(self) -> Any:
-        """The dtypes of an element."""
-        return nests.map_leaves(lambda kind: dtypes.as_dtype(kind.dtype), self._structure)
-
-    @property
-    def output_shapes(self) -> Any:
-        """The shapes of an element."""
-        return nests.map_leaves(lambda kind: TensorShape(kind.sizes), self._structure)
-
-    @property
-    def output_classes(self) -> Any:
-        """`tf.Tensor`, in the places of an element's parts."""
-        return nests.map_leaves(lambda _: Tensor, self._structure)
 
     def make_one_shot_iterator(self) -> DataIterator:
         """An iterator that goes through it once, and needs no start."""
@@ -95,18 +62,18 @@ class Dataset:
     @staticmethod
     def from_tensors(tensors: Any) -> Dataset:
         """One element."""
-        leaves = [_leaf(x) for x in nests.flatten(tensors)]
+        leaves = [leaf_of(x) for x in nests.flatten(tensors)]
 
         def elements(going: Going) -> Elements:
             yield [np.asarray(going.value(leaf)) for leaf in leaves]
 
-        return Dataset(elements, nests.pack(tensors, map(_kind, leaves)), leaves)
+        return Dataset(elements, nests.pack(tensors, map(kind_of_leaf, leaves)), leaves)
 
     @staticmethod
     def from_tensor_slices(tensors: Any) -> Dataset:
         """One element for each row of all tensors; they have equally many."""
-        leaves = [_leaf(x) for x in nests.flatten(tensors)]
-        kinds = [_kind(leaf) for leaf in leaves]
+        leaves = [leaf_of(x) for x in nests.flatten(tensors)]
+        kinds = [kind_of_leaf(leaf) for leaf in leaves]
         if any(kind.sizes == () for kind in kinds):
             raise ValueError("from_tensor_slices: a single number has no rows; use from_tensors")
         counts = {kind.sizes[0] for kind in kinds if kind.sizes and kind.sizes[0] is not None}
@@ -130,21 +97,18 @@ class Dataset:
         if not callable(generator):
             raise TypeError("`generator` must be callable: give the function, and not what it returns.")
         kinds = [dtypes.as_dtype(kind) for kind in nests.flatten(output_types)]
-        shapes = [None] * len(kinds) if output_shapes is None else nests.flatten_up_to(output_types, output_shapes)
-        structure = nests.pack(
-            output_types,
-            [Kind(sizes_of(shape), kind.dtype) for shape, kind in zip(shapes, kinds, strict=True)],
-        )
-        given = [_leaf(x) for x in args or ()]
+        structure = structure_of(output_types, output_shapes)
+        shapes = [TensorShape(kind.sizes) for kind in nests.flatten(structure)]
+        given = [leaf_of(x) for x in args or ()]
 
         def elements(going: Going) -> Elements:
             for element in generator(*[going.value(leaf) for leaf in given]):
                 parts = nests.flatten_up_to(output_types, element)
                 arrays = [array_of(part, kind) for part, kind in zip(parts, kinds, strict=True)]
                 for array, shape in zip(arrays, shapes, strict=True):
-                    if not TensorShape(shape).is_compatible_with(array.shape):
+                    if not shape.is_compatible_with(array.shape):
                         raise errors.InvalidArgumentError(
-                            None, None, f"from_generator: expected shape {TensorShape(shape)}, got {array.shape}"
+                            None, None, f"from_generator: expected shape {shape}, got {array.shape}"
                         )
                 yield arrays
 
@@ -153,7 +117,7 @@ class Dataset:
     @staticmethod
     def range(*args: Any) -> Dataset:
         """Whole numbers, int64, as Python's range."""
-        bounds = [_leaf(x) for x in args]
+        bounds = [leaf_of(x) for x in args]
 
         def elements(going: Going) -> Elements:
             for number in range(*[int(going.value(x)) for x in bounds]):
@@ -194,7 +158,7 @@ class Dataset:
 
     def map(self, map_func: Callable[..., Any], num_parallel_calls: Any = None) -> Dataset:
         """What a function makes of each element; the parts of a tuple are its arguments."""
-        function = _Function(map_func, self._structure)
+        function = ElementFunction(map_func, self._structure)
 
         def elements(going: Going) -> Elements:
             # Not a generator, which an error would end: the elements after it are there still.
@@ -204,7 +168,7 @@ class Dataset:
 
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
         """Only the elements for which a function is true."""
-        function = _Function(predicate, self._structure)
+        function = ElementFunction(predicate, self._structure)
 
         def elements(going: Going) -> Elements:
             return filter(lambda element: function(going, element)[0], self._elements(going))
@@ -223,17 +187,13 @@ class Dataset:
         num_parallel_calls: Any = None,
     ) -> Dataset:
         """As `flat_map`, but `block_length` elements at a time of `cycle_length` data sets in turn."""
-        function = _Function(map_func, self._structure, to_dataset=True)
-        inner = function.dataset
+        function = _DatasetFunction(map_func, self._structure)
 
         def elements(going: Going) -> Elements:
             outer, open_ones = self._elements(going), collections.deque[Any]()
 
-            def opened(element: list[Any]) -> Elements:
-                return inner._elements(Going(going.session, going.values | function.sources(going, element)))
-
             for element in itertools.islice(outer, int(going.value(cycle_length))):
-                open_ones.append(opened(element))
+                open_ones.append(function.opened(going, element))
             while open_ones:
                 current = open_ones[0]
                 block = list(itertools.islice(current, int(going.value(block_length))))
@@ -242,30 +202,28 @@ class Dataset:
                     open_ones.popleft()
                     following = next(outer, None)
                     if following is not None:
-                        open_ones.append(opened(following))
+                        open_ones.append(function.opened(going, following))
                 else:
                     open_ones.rotate(-1)
 
-        outside = [x for x in inner._sources if x not in function.inside]
-        return self._then(elements, inner._structure, [_leaf(cycle_length), _leaf(block_length), *outside])
+        sources = [leaf_of(cycle_length), leaf_of(block_length), *function.outside]
+        return self._then(elements, function.dataset._structure, sources)
 
     def batch(self, batch_size: Any, drop_remainder: bool = False) -> Dataset:
         """Several elements as one, with a first dimension of `batch_size`, or less at the end."""
-        size = _setting(batch_size)
+        size = setting(batch_size)
 
         def elements(going: Going) -> Elements:
-            return (
-                [_stacked(parts) for parts in zip(*group, strict=True)]
-                for group in self._groups(going, size, drop_remainder)
-            )
+            for group in groups(self._elements(going), int(going.value(size)), drop_remainder):
+                yield [stacked(parts) for parts in zip(*group, strict=True)]
 
-        return self._then(elements, self._batched(size, drop_remainder), [size])
+        return self._then(elements, batched(self._structure, size, drop_remainder), [size])
 
     def padded_batch(
         self, batch_size: Any, padded_shapes: Any, padding_values: Any = None, drop_remainder: bool = False
     ) -> Dataset:
         """As `batch`, of elements of different shapes, which grow to `padded_shapes`; None is the largest there is."""
-        size = _setting(batch_size)
+        size = setting(batch_size)
         shapes = [sizes_of(shape) for shape in nests.flatten_up_to(self._structure, padded_shapes)]
         kinds = nests.flatten(self._structure)
         fills: list[Any] = [b"" if kind.dtype.kind == "O" else 0 for kind in kinds]
@@ -273,51 +231,22 @@ class Dataset:
             given = nests.flatten_up_to(self._structure, padding_values)
             fills = [fill if value is None else value for fill, value in zip(fills, given, strict=True)]
 
-        def pad(arrays: Any, shape: Any, fill: Any, kind: Kind) -> Any:
-            largest = np.max([array.shape for array in arrays], axis=0).astype(int)
-            wanted = [found if asked is None else asked for found, asked in zip(largest, shape, strict=True)]
-            if any(found > most for found, most in zip(largest, wanted, strict=True)):
-                raise errors.DataLossError(
-                    None, None, f"padded_batch: an element of shape {tuple(largest)} does not fit into {tuple(wanted)}"
-                )
-            out = np.full([len(arrays), *wanted], fill, kind.dtype)
-            for row, array in zip(out, arrays, strict=True):
-                row[tuple(map(slice, array.shape))] = array
-            return out
-
         def elements(going: Going) -> Elements:
-            values = [np.asarray(going.value(_setting(fill))).item() for fill in fills]
-            for group in self._groups(going, size, drop_remainder):
+            values = [np.asarray(going.value(setting(fill))).item() for fill in fills]
+            for group in groups(self._elements(going), int(going.value(size)), drop_remainder):
                 columns = zip(*group, strict=True)
                 yield [
-                    pad(arrays, shape, fill, kind) if array_dims(arrays) else _stacked(arrays)
+                    padded(arrays, shape, fill, kind)
                     for arrays, shape, fill, kind in zip(columns, shapes, values, kinds, strict=True)
                 ]
 
-        def array_dims(arrays: Any) -> int:
-            return int(arrays[0].ndim)
-
         parts = [Kind(shape, kind.dtype) for shape, kind in zip(shapes, kinds, strict=True)]
-        like = Dataset(elements, nests.pack(self._structure, parts))
-        return self._then(elements, like._batched(size, drop_remainder), [size, *map(_setting, fills)])
-
-    def _groups(self, going: Going, size: Any, drop_remainder: Any) -> Iterator[list[list[Any]]]:
-        source, count = self._elements(going), int(going.value(size))
-        if count < 1:
-            raise errors.InvalidArgumentError(None, None, f"batch_size must be greater than zero, got {count}")
-        while group := list(itertools.islice(source, count)):
-            if len(group) == count or not drop_remainder:
-                yield group
-
-    def _batched(self, size: Any, drop_remainder: Any) -> Any:
-        first = int(size) if drop_remainder and not isinstance(size, Tensor) else None
-        return nests.map_leaves(
-            lambda kind: Kind(None if kind.sizes is None else (first, *kind.sizes), kind.dtype), self._structure
-        )
+        structure = batched(nests.pack(self._structure, parts), size, drop_remainder)
+        return self._then(elements, structure, [size, *map(setting, fills)])
 
     def shuffle(self, buffer_size: Any, seed: Any = None, reshuffle_each_iteration: bool | None = None) -> Dataset:
         """Each next element is drawn from the `buffer_size` ones that come next, in another order each time round."""
-        size, graph_seed = _setting(buffer_size), get_default_graph().seed
+        size, graph_seed = setting(buffer_size), get_default_graph().seed
         chosen = graph_seed if seed is None else seed
         kept = [np.random.default_rng(None if chosen is None else int(np.asarray(chosen)))]
 
@@ -338,7 +267,7 @@ class Dataset:
 
     def repeat(self, count: Any = None) -> Dataset:
         """All elements `count` times, or for ever."""
-        times = _setting(count)
+        times = setting(count)
 
         def elements(going: Going) -> Elements:
             limit = going.whole(times)
@@ -353,12 +282,12 @@ class Dataset:
 
     def take(self, count: Any) -> Dataset:
         """The first elements."""
-        number = _setting(count)
+        number = setting(count)
         return self._then(lambda going: itertools.islice(self._elements(going), going.whole(number)), sources=[number])
 
     def skip(self, count: Any) -> Dataset:
         """All but the first elements."""
-        number = _setting(count)
+        number = setting(count)
 
         def elements(going: Going) -> Elements:
             first = going.whole(number)
@@ -368,7 +297,7 @@ class Dataset:
 
     def shard(self, num_shards: Any, index: Any) -> Dataset:
         """Every `num_shards`-th element, from the one at `index` on."""
-        step, first = _setting(num_shards), _setting(index)
+        step, first = setting(num_shards), setting(index)
 
         def elements(going: Going) -> Elements:
             return itertools.islice(self._elements(going), int(going.value(first)), None, int(going.value(step)))
@@ -439,140 +368,23 @@ class Dataset:
         return self._then(elements)
 
 
-class TextLineDataset(Dataset):
-    """The lines of text files, without their ends."""
+class _DatasetFunction(ElementFunction):
+    """A function that makes a data set of each element."""
 
-    def __init__(self, filenames: Any, compression_type: Any = None, buffer_size: Any = None) -> None:
-        files = _leaf(filenames)
+    dataset: Dataset
 
-        def elements(going: Going) -> Elements:
-            for path in _paths(going.value(files)):
-                for line in records(path, "lines", _compression(compression_type)):
-                    yield [np.array(line, object)]
+    def _keep(self, made: Any) -> None:
+        if not isinstance(made, Dataset):
+            raise TypeError(f"flat_map: the function must return a tf.data.Dataset, got {type(made).__name__}")
+        self.dataset = made
+        self._outputs = [x for x in made._sources if depends(x, set(self._inputs))]
 
-        super().__init__(elements, Kind((), np.dtype(object)), [files])
+    def opened(self, going: Going, element: list[Any]) -> Elements:
+        """The elements of the data set that is made of an element."""
+        values = zip(self._outputs, self(going, element), strict=True)
+        return self.dataset._elements(Going(going.session, going.values | dict(values)))
 
-
-class TFRecordDataset(Dataset):
-    """The records of TFRecord files."""
-
-    def __init__(
-        self, filenames: Any, compression_type: Any = None, buffer_size: Any = None, num_parallel_reads: Any = None
-    ) -> None:
-        files = filenames if isinstance(filenames, Dataset) else _leaf(filenames)
-
-        def elements(going: Going) -> Elements:
-            if isinstance(files, Dataset):
-                paths: Iterable[str] = (os.fsdecode(element[0].item()) for element in files._elements(going))
-            else:
-                paths = _paths(going.value(files))
-            for path in paths:
-                for record in records(path, "TFRecord", _compression(compression_type)):
-                    yield [np.array(record, object)]
-
-        super().__init__(
-            elements, Kind((), np.dtype(object)), files._sources if isinstance(files, Dataset) else [files]
-        )
-
-
-class FixedLengthRecordDataset(Dataset):
-    """Pieces of `record_bytes` bytes of files, without `header_bytes` at the start and `footer_bytes` at the end."""
-
-    def __init__(
-        self, filenames: Any, record_bytes: Any, header_bytes: Any = 0, footer_bytes: Any = 0, buffer_size: Any = None
-    ) -> None:
-        files = _leaf(filenames)
-        sizes = [_setting(size) for size in (record_bytes, header_bytes or 0, footer_bytes or 0)]
-
-        def elements(going: Going) -> Elements:
-            for path in _paths(going.value(files)):
-                for record in fixed_length_records(path, *[int(going.value(size)) for size in sizes]):
-                    yield [np.array(record, object)]
-
-        super().__init__(elements, Kind((), np.dtype(object)), [files, *sizes])
-
-
-class _Function:
-    """A function of elements, built into the graph once, and run on values."""
-
-    def __init__(self, function: Callable[..., Any], structure: Any, to_dataset: bool = False) -> None:
-        graph = get_default_graph()
-        with graph.name_scope("dataset_function"), graph.control_dependencies(None):
-            self._inputs = [placeholder(kind.dtype, kind.sizes) for kind in nests.flatten(structure)]
-            element = nests.pack(structure, self._inputs)
-            made = function(*element) if isinstance(element, tuple) else function(element)
-            if to_dataset:
-                if not isinstance(made, Dataset):
-                    raise TypeError(f"flat_map: the function must return a tf.data.Dataset, got {type(made).__name__}")
-                self.dataset = made
-                self.inside = [x for x in made._sources if _depends(x, set(self._inputs))]
-                return
-            if isinstance(made, list):
-                made = tuple(made)
-            self._outputs = [convert(leaf) for leaf in nests.flatten(made)]
-            self.structure = nests.pack(made, map(_kind, self._outputs))
-
-    def __call__(self, going: Going, element: list[Any]) -> list[Any]:
-        return self._values(going, element, self._outputs)
-
-    def sources(self, going: Going, element: list[Any]) -> dict[Tensor, Any]:
-        """The values of those of the inner data set's tensors that depend on an element."""
-        return dict(zip(self.inside, self._values(going, element, self.inside), strict=True))
-
-    def _values(self, going: Going, element: list[Any], wanted: list[Tensor]) -> list[Any]:
-        if not wanted:
-            return []
-        found = going.session.run(wanted, dict(zip(self._inputs, element, strict=True)))
-        return [np.asarray(value, kind_of(x).dtype) for value, x in zip(found, wanted, strict=True)]
-
-
-def _depends(tensor: Tensor, on: set[Tensor]) -> bool:
-    seen, waiting = set(), [tensor]
-    while waiting:
-        one = waiting.pop()
-        if one in on:
-            return True
-        if one not in seen:
-            seen.add(one)
-            waiting += one.op.inputs
-    return False
-
-
-def _leaf(value: Any) -> Any:
-    """A tensor as it is; anything else as an array of its own dtype."""
-    if isinstance(value, Tensor) or hasattr(value, "_as_graph_element"):
-        return convert(value)
-    if isinstance(value, list | tuple) and any(isinstance(x, Tensor) or hasattr(x, "_as_graph_element") for x in value):
-        return convert(value)
-    if isinstance(value, np.ndarray) and value.dtype.kind not in "SUO":
-        return value
-    return array_of(value)
-
-
-def _setting(value: Any) -> Any:
-    """A number that may be a tensor."""
-    return convert(value) if isinstance(value, Tensor) or hasattr(value, "_as_graph_element") else value
-
-
-def _kind(leaf: Any) -> Kind:
-    if isinstance(leaf, Tensor):
-        return Kind(leaf.shape.sizes, leaf.dtype.dtype)
-    return Kind(leaf.shape, leaf.dtype)
-
-
-def _stacked(arrays: Any) -> Any:
-    try:
-        return np.stack(arrays)
-    except ValueError:
-        shapes = sorted({array.shape for array in arrays})
-        raise errors.InvalidArgumentError(
-            None, None, f"Cannot batch tensors with different shapes: {shapes}; padded_batch makes them alike"
-        ) from None
-
-
-def _paths(files: Any) -> list[str]:
-    return [os.fsdecode(path) for path in np.asarray(files, object).ravel()]
-
-
-def _compression(kind: Any) -> str:
-    return "" if kind is None else str(kind)
+    @property
+    def outside(self) -> list[Tensor]:
+        """The tensors that the data sets need, and that are the same for all elements."""
+        return [x for x in self.dataset._sources if x not in self._outputs]

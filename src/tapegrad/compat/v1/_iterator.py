@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _dtypes as dtypes
 from . import _nest as nests
 from . import errors
-from ._dataset import Going
+from ._elements import Going, Structured, structure_of
+from ._graph import get_default_graph
 from ._infer import Kind
 from ._nodes import convert, node
-from ._operation import Operation, Tensor
-from ._shapes import TensorShape, sizes_of
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
+    from ._operation import Operation, Tensor
     from ._run import Run
 
 __all__ = ["Iterator", "make_initializable_iterator", "make_one_shot_iterator"]
@@ -25,11 +24,11 @@ __all__ = ["Iterator", "make_initializable_iterator", "make_one_shot_iterator"]
 _numbers = itertools.count()
 
 
-class Iterator:
+class Iterator(Structured):
     """Goes through a data set; each session has its own place in it."""
 
     def __init__(self, structure: Any, dataset: Dataset | None = None, handle: Tensor | None = None) -> None:
-        self._structure = structure
+        super().__init__(structure)
         self._dataset = dataset  # of a one-shot iterator, which starts by itself
         self._handle = handle
         self._initializer: Operation | None = None
@@ -40,29 +39,14 @@ class Iterator:
         output_types: Any, output_shapes: Any = None, shared_name: str | None = None, output_classes: Any = None
     ) -> Iterator:
         """An iterator for any data set of such elements; `make_initializer` starts it on one."""
-        return Iterator(_structure(output_types, output_shapes))
+        return Iterator(structure_of(output_types, output_shapes))
 
     @staticmethod
     def from_string_handle(
         string_handle: Any, output_types: Any, output_shapes: Any = None, output_classes: Any = None
     ) -> Iterator:
         """The iterator that a string stands for, which another one's `string_handle` gave."""
-        return Iterator(_structure(output_types, output_shapes), handle=convert(string_handle))
-
-    @property
-    def output_types(self) -> Any:
-        """The dtypes of an element."""
-        return nests.map_leaves(lambda kind: dtypes.as_dtype(kind.dtype), self._structure)
-
-    @property
-    def output_shapes(self) -> Any:
-        """The shapes of an element."""
-        return nests.map_leaves(lambda kind: TensorShape(kind.sizes), self._structure)
-
-    @property
-    def output_classes(self) -> Any:
-        """`tf.Tensor`, in the places of an element's parts."""
-        return nests.map_leaves(lambda _: Tensor, self._structure)
+        return Iterator(structure_of(output_types, output_shapes), handle=convert(string_handle))
 
     @property
     def initializer(self) -> Operation:
@@ -96,8 +80,6 @@ class Iterator:
             return ()
 
         graph = sources[0].graph if sources else None
-        from ._graph import get_default_graph
-
         return (graph or get_default_graph()).add(
             "MakeIterator", start, sources, name or "make_initializer", outputs=0, python=True, in_run=True
         )
@@ -148,12 +130,6 @@ class Iterator:
             place["elements"] = iter(())
             raise errors.OutOfRangeError(None, None, "End of sequence")
         return element  # type: ignore[no-any-return]
-
-
-def _structure(types: Any, shapes: Any) -> Any:
-    kinds = [dtypes.as_dtype(kind) for kind in nests.flatten(types)]
-    sizes = [None] * len(kinds) if shapes is None else nests.flatten_up_to(types, shapes)
-    return nests.pack(types, [Kind(sizes_of(s), kind.dtype) for s, kind in zip(sizes, kinds, strict=True)])
 
 
 def make_one_shot_iterator(dataset: Dataset) -> Iterator:

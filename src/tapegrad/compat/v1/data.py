@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import _data_experimental as experimental
-from ._dataset import Dataset, FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
+from ._dataset import Dataset
+from ._file_datasets import FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
 from ._iterator import Iterator, make_initializable_iterator, make_one_shot_iterator
 from ._missing import not_covered
 
