@@ -26,7 +26,8 @@ from .v1._graph import get_default_graph
 from .v1._math import add, log, multiply, negative, subtract
 from .v1._nodes import convert
 from .v1._operation import Operation, Tensor
-from .v1._optimizers import AdamOptimizer, Optimizer
+from .v1._optimizer import Optimizer
+from .v1._optimizers import AdamOptimizer
 from .v1._reductions import reduce_sum
 from .v1._run import Plan
 from .v1._variable_scopes import get_variable as _get_variable

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ops.activation import sigmoid, softmax
-from . import _optimizers as optimizers
 from . import layers, losses, metrics
 from . import nn as activations
 from ._estimator import Estimator, EstimatorSpec, ModeKeys, RunConfig
@@ -18,6 +17,9 @@ from ._infer import Kind
 from ._initializers import glorot_uniform_initializer
 from ._missing import NotCoveredError
 from ._nodes import convert, node
+from ._optimizer import Optimizer
+from ._optimizers import AdagradOptimizer, AdamOptimizer, GradientDescentOptimizer, RMSPropOptimizer
+from ._proximal import FtrlOptimizer
 from ._scopes import variable_scope
 from ._variables import GraphKeys, assign_add, group, trainable_variables
 from .feature_column import input_layer, linear_model
@@ -32,22 +34,22 @@ __all__ = [
     "LinearRegressor",
 ]  # fmt: skip
 
-_BY_NAME: dict[str, Callable[[float], optimizers.Optimizer]] = {
-    "Adagrad": optimizers.AdagradOptimizer,
-    "Adam": optimizers.AdamOptimizer,
-    "Ftrl": optimizers.FtrlOptimizer,
-    "RMSProp": optimizers.RMSPropOptimizer,
-    "SGD": optimizers.GradientDescentOptimizer,
+_BY_NAME: dict[str, Callable[[float], Optimizer]] = {
+    "Adagrad": AdagradOptimizer,
+    "Adam": AdamOptimizer,
+    "Ftrl": FtrlOptimizer,
+    "RMSProp": RMSPropOptimizer,
+    "SGD": GradientDescentOptimizer,
 }
 
 
-def _optimizer(given: Any, rate: float) -> optimizers.Optimizer:
+def _optimizer(given: Any, rate: float) -> Optimizer:
     if isinstance(given, str):
         if given not in _BY_NAME:
             raise ValueError(f"Unsupported optimizer name: {given}. Supported names are: {', '.join(_BY_NAME)}")
         return _BY_NAME[given](rate)
     found = given() if callable(given) else given
-    if not isinstance(found, optimizers.Optimizer):
+    if not isinstance(found, Optimizer):
         raise ValueError(f"The given object is not an Optimizer instance: {found!r}")
     return found
 

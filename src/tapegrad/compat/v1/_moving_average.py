@@ -11,7 +11,7 @@ from ._graph import get_default_graph
 from ._missing import NotCoveredError
 from ._nodes import convert, node
 from ._operation import Operation, Tensor
-from ._optimizers import prefix_of_variables
+from ._optimizer import prefix_of_variables
 from ._variables import GraphKeys, Variable, global_variables, group, moving_average_variables, trainable_variables
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ from ._missing import not_covered
 from ._monitored import *
 from ._moving_average import *
 from ._old_summaries import SummaryWriter
+from ._optimizer import *
 from ._optimizers import *
 from ._pipelines import *
+from ._proximal import *
 from ._saver import *
 from ._schedules import *
 from ._sequence_examples import FeatureList, FeatureLists, SequenceExample
