@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _nest as nests
 from . import errors, logging
+from ._checkpoint_reader import list_variables, load_variable
+from ._checkpoint_state import latest_checkpoint
 from ._dataset import Dataset
 from ._global_step import get_global_step, get_or_create_global_step
 from ._graph import Graph
@@ -16,7 +18,7 @@ from ._hooks import LoggingTensorHook, NanTensorHook, StopAtStepHook
 from ._missing import NotCoveredError
 from ._monitored import MonitoredSession, MonitoredTrainingSession, Scaffold, SessionCreator
 from ._nodes import convert
-from ._saver import Saver, latest_checkpoint, list_variables, load_variable
+from ._saver import Saver
 from .metrics import mean
 
 if TYPE_CHECKING:

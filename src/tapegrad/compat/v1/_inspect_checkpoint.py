@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ._saver import NewCheckpointReader
+from ._checkpoint_reader import NewCheckpointReader
 
 __all__ = ["print_tensors_in_checkpoint_file"]
 

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from . import errors
+from ._checkpoint_state import get_checkpoint_state, latest_checkpoint
 from ._coordinator import Coordinator
 from ._graph import get_default_graph
 from ._hooks import (
@@ -18,7 +19,7 @@ from ._hooks import (
     summaries,
 )
 from ._queues import start_queue_runners
-from ._saver import Saver, get_checkpoint_state, latest_checkpoint
+from ._saver import Saver
 from ._session import Session
 from ._variables import (
     GraphKeys,

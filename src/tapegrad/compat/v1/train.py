@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from ._checkpoint_files import *
+from ._checkpoint_reader import *
+from ._checkpoint_state import *
 from ._coordinator import *
 from ._examples import *
 from ._global_step import *
 from ._hooks import *
+from ._meta_graphs import *
 from ._missing import not_covered
 from ._monitored import *
 from ._moving_average import *
