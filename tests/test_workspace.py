@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tapegrad.kernels import workspace
-from tapegrad.kernels.workspace import Lent, scratch
+from tapegrad.kernels.workspace import Lent, Recycled, scratch
 
 
 def address(array: np.ndarray) -> int:
@@ -67,3 +67,38 @@ def test_what_was_lent_when_a_call_failed_is_not_lent_again():
         raise KeyboardInterrupt
     with Lent(1000, np.float32) as other:
         assert not np.shares_memory(lost, other)
+
+
+def test_arrays_are_given_out_again_when_nobody_holds_them():
+    made = Recycled((1000,), np.float32, 2)
+    first = made.take()
+    addresses = {address(array) for array in first}
+    assert addresses.isdisjoint(map(address, made.take()))  # the caller has them still
+    part = first[0][10:20]
+    kept = address(first[0])
+    del first
+    again = made.take() + made.take()
+    assert kept not in map(address, again)  # a part is held
+    assert addresses & set(map(address, again)) == addresses - {kept}
+    del part
+
+
+def test_arrays_of_many_callers_are_their_own():
+    made = Recycled((100,), np.int64, 1)
+    wrong = []
+
+    def call(number: int) -> None:
+        mine = []
+        for _ in range(300):
+            (array,) = made.take()
+            array[:] = number
+            mine = [*mine[-1:], array]
+            if any((each != number).any() for each in mine):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

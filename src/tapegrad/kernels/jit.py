@@ -44,6 +44,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 called = numba.njit(**_OPTIONS)  # for functions that kernels call
+contracted = numba.njit(fastmath={"contract"}, **_OPTIONS)  # the same, where a product and a sum may be rounded once
 inlined = numba.njit(inline="always", **_OPTIONS)  # for the small functions that kernels share
 
 

@@ -238,7 +238,7 @@ def _of_one(code, out, a, count):
             _put(out, i, scalar.exp(_get(a, i)))
     elif code == LOG:
         for i in range(count):
-            _put(out, i, np.log(_get(a, i)))
+            _put(out, i, scalar.log(_get(a, i)))
     elif code == TANH:
         for i in range(count):
             _put(out, i, scalar.tanh(_get(a, i)))

@@ -1,4 +1,4 @@
-"""Memory that a thread keeps from one kernel call to the next.
+"""Memory that is kept from one call to the next.
 
 What NumPy frees goes back to the system, and each page that comes anew has to be cleared and mapped: for what a kernel
 needs for a moment, that took up to three times as long as its work. A thread keeps at most `_KEPT` bytes of each kind.
@@ -6,6 +6,7 @@ needs for a moment, that took up to three times as long as its work. A thread ke
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -73,3 +74,34 @@ class Lent:
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
         if kind is None and _kept.lent.size < self.memory.size <= _KEPT:
             _kept.lent = self.memory
+
+
+class Recycled:
+    """Large arrays of one shape and dtype, which are given out again when nobody else holds them or a part of them."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, count: int) -> None:
+        self._shape, self._dtype, self._count = shape, dtype, count
+        self._pool: list[Array] = []
+
+    def take(self) -> list[Array]:
+        """`count` arrays, with anything in them."""
+        free: list[Array] = []
+        held: list[Array] = []
+        while self._pool:
+            try:
+                one = [self._pool.pop()]  # from here on, no other thread has it
+            except IndexError:
+                break
+            reusable = len(free) < self._count and _references(one) == _ALONE
+            (free if reusable else held).append(one[0])
+        free += [np.empty(self._shape, self._dtype) for _ in range(self._count - len(free))]
+        self._pool += (held + free)[-2 * self._count :]
+        return free
+
+
+def _references(one: list[Array]) -> int:
+    """How often the array in a list is referred to; what counts besides differs between Pythons."""
+    return sys.getrefcount(one[0])
+
+
+_ALONE = _references([np.empty(0)])

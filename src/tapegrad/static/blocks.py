@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels.instructions import BUFFER, FIELDS, NUMBERS, SPREAD, SQUARE
+from ..kernels.workspace import Recycled
 from .machine import COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
 from .program import Entry, Program, Variable
 from .runs import F4, Numbers, Unsuitable, execute, gathered
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _BLOCK = 1024  # numbers
 _ALONE = 1 << 18  # numbers from which even one step is worth while, for its threads
 _PARALLEL = 1 << 16
+_RECYCLED = 1 << 20  # numbers of an array from which its memory is used again, when nobody holds it
 _WIDEST = 1 << 14  # numbers of a row, where rows or columns are broadcast: a block has whole rows
 
 
@@ -96,6 +98,7 @@ class Blocks:
         self._rows = math.prod(self.shape) // self._columns
         self._block = max(1, _BLOCK // self._columns)
         self._results = len(handed_on)
+        self._made = Recycled(self.shape, F4, len(handed_on)) if math.prod(self.shape) >= _RECYCLED else None
         self._slots = {variable: 2 + i for i, variable in enumerate([*handed_on, *self.inputs])}
         self._python = Numbers()
         self._pieces: dict[Variable, int] = {}
@@ -138,7 +141,7 @@ class Blocks:
         return slot, 0, *steps[spread or "whole"]
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        results = [np.empty(self.shape, F4) for _ in range(self._results)]
+        results = self._made.take() if self._made else [np.empty(self.shape, F4) for _ in range(self._results)]
         parallel = self._rows * self._columns > _PARALLEL
         execute(self._code, self._numbers, results, arrays, self._room, self._block, self._rows, parallel)
         return results
