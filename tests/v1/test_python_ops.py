@@ -264,6 +264,17 @@ def test_embeddings_of_sparse_ids():
     np.testing.assert_allclose(weighted[[0, 2]], [(a + 3 * b) / 4, [4, 5]])
 
 
+def test_shapes_of_embeddings_of_ids_of_unknown_rank():
+    """As TensorFlow has them: of the lookup nothing is known, of what is combined the rows."""
+    table, ids = tf.constant(np.eye(4, dtype=np.float32)), tf.placeholder(tf.int64)
+    assert tf.nn.embedding_lookup(table, ids).shape.ndims is None
+    places, sizes = tf.placeholder(tf.int64), tf.placeholder(tf.int64)
+    combined = tf.nn.embedding_lookup_sparse(table, tf.SparseTensor(places, ids, sizes), None, combiner="sum")
+    assert combined.shape.as_list() == [None, 4]
+    found = run(combined, feeds={places: [[0, 0], [0, 1]], ids: [1, 3], sizes: [1, 2]})[0]
+    np.testing.assert_array_equal(found, [[0, 1, 0, 1]])
+
+
 def test_rows_of_variables():
     v = tf.Variable([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     with tf.Session() as sess:

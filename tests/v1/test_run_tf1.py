@@ -161,6 +161,26 @@ def test_names_that_numpy_and_python_dropped_are_there_and_numbers_print_as_then
     assert printed == "1.0 inf 6 4\n<class 'collections.abc.Mapping'> [1.0]\n"
 
 
+def test_methods_that_arrays_had_are_there(tmp_path):
+    source = (
+        "import numpy as np\nfrom array import array\n"
+        "a = np.array([[1, 9], [4, 2]], np.uint8)\n"
+        "print(a.tostring(), a.T.tostring(order='F'), np.int32(7).tostring(), array('b', b'xy').tostring())\n"
+        "print(a.ptp(), a.ptp(axis=0), np.fromstring(a.tostring(), np.uint8), np.fromstring('3 4', int, sep=' '))\n"
+        "a.itemset((0, 1), 5)\na.itemset(3, 6)\nprint(a.tolist(), np.array([1], np.int16).newbyteorder()[0])\n"
+        "class Own:\n    def tostring(self):\n        return 'own'\nprint(Own().tostring())\n"
+        "Own().ptp()\n"
+    )
+    printed, told = run_tf1(tmp_path, source, status=1)
+    assert printed.splitlines() == [
+        r"b'\x01\t\x04\x02' b'\x01\t\x04\x02' b'\x07\x00\x00\x00' b'xy'",
+        "8 [3 7] [1 9 4 2] [3 4]",
+        "[[1, 5], [4, 6]] 256",
+        "own",
+    ]
+    assert "'Own' object has no attribute 'ptp'" in told
+
+
 TRAINS = """
 import tensorflow as tf
 w = tf.Variable([1.0, 4.0])

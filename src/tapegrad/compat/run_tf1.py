@@ -74,7 +74,7 @@ def _execute(script: str, arguments: Sequence[str]) -> int:
     with tokenize.open(script) if _is_text(script) else open(script, encoding="latin-1") as file:
         source = file.read()
     try:
-        code = compile(source, script, "exec", dont_inherit=True)
+        code = old_python.compiled(source, script)
     except SyntaxError as error:
         traceback.print_exception(error.with_traceback(None))
         for line in python2.of_syntax(error, source, script):

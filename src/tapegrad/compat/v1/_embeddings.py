@@ -12,7 +12,7 @@ from ...primitive import constant as without_gradient
 from . import _dtypes as dtypes
 from ._arguments import beside, plain, sizes_argument, sizes_in
 from ._graph import get_default_graph
-from ._infer import Kind
+from ._infer import Kind, kind_of
 from ._math import clip_by_norm
 from ._nodes import convert, node, operands
 from ._slicing import rows, sample_of_rows
@@ -87,7 +87,8 @@ def embedding_lookup_sparse(
     if kind not in ("mean", "sum", "sqrtn"):
         raise ValueError("combiner must be one of 'mean', 'sqrtn' or 'sum'")
     with get_default_graph().name_scope(name or "embedding_lookup_sparse"):
-        found = embedding_lookup(params, sp_ids.values, partition_strategy, max_norm=max_norm)
+        table = whole_table(params, partition_strategy)
+        found = embedding_lookup(table, sp_ids.values, max_norm=max_norm)
 
         def combine(found: Any, places: Any, *weights: Any) -> Any:
             owner = plain(places)[:, 0]
@@ -104,8 +105,9 @@ def embedding_lookup_sparse(
             size = elementwise.where(elementwise.equal(size, 0), 1, size)  # of a row without ids
             return total / shaping.expand_dims(size if kind == "mean" else elementwise.sqrt(size), -1)
 
-        def sample(found: Any, *_: Any) -> Any:
-            return Kind((None, *found.shape[1:]), found.dtype)
+        def sample(*_: Any) -> Any:  # the ids may be of unknown rank: the table tells
+            sizes = kind_of(table).sizes
+            return Kind(None if sizes is None else (None, *sizes[1:]), table.dtype.dtype)
 
         weights = [] if sp_weights is None else [sp_weights.values]
         return node(kind, combine, [found, sp_ids.indices, *weights], sample=sample)  # type: ignore[no-any-return]

@@ -233,6 +233,8 @@ def rows(params: Any, indices: Any) -> Any:
 
 def sample_of_rows(params: Any, indices: Any) -> Any:
     """An array of the shape that `rows` gives."""
+    if indices is None:  # of unknown rank
+        return Kind(None, params.dtype)
     return np.broadcast_to(np.zeros((), params.dtype), (*np.shape(indices), *params.shape[1:]))
 
 
