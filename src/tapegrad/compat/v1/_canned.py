@@ -21,6 +21,7 @@ from ._optimizer import Optimizer
 from ._optimizers import AdagradOptimizer, AdamOptimizer, GradientDescentOptimizer, RMSPropOptimizer
 from ._proximal import FtrlOptimizer
 from ._scopes import variable_scope
+from ._values import array_in
 from ._variables import GraphKeys, assign_add, group, trainable_variables
 from .feature_column import input_layer, linear_model
 
@@ -127,7 +128,7 @@ class _Head:
         words = self.words
 
         def named(ids: Any) -> Any:
-            numbers = np.asarray(getattr(ids, "_array", ids))
+            numbers = array_in(ids)
             out = np.empty(numbers.shape, object)
             out.ravel()[:] = [str(n).encode() if words is None else words[n] for n in numbers.ravel().tolist()]
             return out

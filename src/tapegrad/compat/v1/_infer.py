@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..._tape import Tensor as Value
 from ..._tape import no_grad
+from ._values import array_in
 
 if TYPE_CHECKING:
     from ._operation import Operation, Tensor
@@ -135,9 +135,7 @@ def _sample(tensor: Tensor, trial: int, supposed: dict[int, int], rank: int | No
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Kind):
-        return value
-    return np.asarray(value._array if isinstance(value, Value) else value)
+    return value if isinstance(value, Kind) else array_in(value)
 
 
 def constant_value(tensor: Tensor) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from . import _dtypes as dtypes
 from ._infer import Kind
 from ._nodes import constant, node
+from ._values import array_in
 from ._variables import shape_of_initial
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ class orthogonal_initializer(Initializer):
 
 
 def _orthogonal(drawn: Any, *, shape: tuple[int, ...], gain: float) -> Any:
-    array = np.asarray(getattr(drawn, "_array", drawn))
+    array = array_in(drawn)
     q, r = np.linalg.qr(array)
     q = q * np.where(np.diag(r) < 0, -gain, gain)  # without the signs some matrices would be likelier than others
     return np.reshape(q if math.prod(shape[:-1]) >= shape[-1] else q.T, shape).astype(array.dtype)

@@ -13,6 +13,7 @@ from ._elements import Going, Structured, structure_of
 from ._graph import get_default_graph
 from ._infer import Kind
 from ._nodes import convert, node
+from ._values import array_in
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
@@ -73,7 +74,7 @@ class Iterator(Structured):
         sources = dataset._sources
 
         def start(run: Run, *values: Any) -> tuple[()]:
-            arrays = [np.asarray(getattr(value, "_array", value)) for value in values]
+            arrays = list(map(array_in, values))
             self._place(run)["elements"] = dataset._elements(
                 Going(run.session, dict(zip(sources, arrays, strict=True)))
             )

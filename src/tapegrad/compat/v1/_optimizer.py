@@ -20,6 +20,7 @@ from ._infer import Kind
 from ._nodes import convert, node
 from ._operation import Operation, Tensor
 from ._slices import IndexedSlices, moved_rows
+from ._values import array_in
 from ._variables import GraphKeys, Variable, assign, assign_add, group, trainable_variables, variable_of
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def _moved(
             new = rule(*values)
             new = new if slots else (new,)
         else:  # one pass over memory, in a program too
-            new = [wrap(np.asarray(array)) for array in apply(*map(_plain, values))]
+            new = [wrap(np.asarray(array)) for array in apply(*map(array_in, values))]
             if tracer is not None:
                 places = [place for place, value in enumerate(values) if isinstance(value, Value)]
                 fixed = [None if isinstance(value, Value) else np.asarray(value) for value in values]
@@ -239,10 +240,6 @@ def _moved(
         run.session.assign(slot, value)
     run.session.assign(target, moved)
     return moved
-
-
-def _plain(value: Any) -> Any:
-    return value._array if isinstance(value, Value) else np.asarray(value)
 
 
 def prefix_of_variables() -> str:

@@ -28,6 +28,7 @@ from ._queues import (
 from ._records import fixed_length_records, open_file, records
 from ._shapes import TensorShape
 from ._slicing import gather
+from ._values import array_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ def input_producer(
         drawn = np.random.default_rng(graph.seed if seed is None else seed)
 
         def next_epoch(run: Run, value: Any) -> Any:
-            array = np.asarray(getattr(value, "_array", value))
+            array = array_in(value)
             if not len(array):
                 raise errors.InvalidArgumentError(None, None, "input_producer requires a non-null input tensor")
             done = run.session.kept(("epochs", queue), lambda: [0])
@@ -105,7 +106,7 @@ def range_input_producer(
 ) -> FIFOQueue:
     """A queue of the whole numbers below a limit."""
     numbers = node(
-        "Range", lambda n: np.arange(int(np.asarray(getattr(n, "_array", n))), dtype=np.int32), [convert(limit)],
+        "Range", lambda n: np.arange(int(array_in(n)), dtype=np.int32), [convert(limit)],
         python=True, sample=lambda *_: Kind((None,), np.dtype(np.int32)),
     )  # fmt: skip
     return input_producer(numbers, [], num_epochs, shuffle, seed, capacity, name=name or "input_producer")
@@ -126,7 +127,7 @@ def slice_input_producer(
     with get_default_graph().name_scope(name or "input_producer"):
         tensors = [convert(tensor) for tensor in tensor_list]
         count = node(
-            "Size", lambda x: np.int32(len(np.asarray(getattr(x, "_array", x)))), [tensors[0]],
+            "Size", lambda x: np.int32(len(array_in(x))), [tensors[0]],
             sample=lambda *_: Kind((), np.dtype(np.int32)), python=True,
         )  # fmt: skip
         place = range_input_producer(count, num_epochs, shuffle, seed, capacity).dequeue()

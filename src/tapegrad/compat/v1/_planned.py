@@ -18,6 +18,7 @@ from ._operation import Operation, Tensor
 from ._placeholders import refuse_unfed
 from ._run import Plan, Run
 from ._slices import is_lookup, moved_rows
+from ._values import array_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -204,17 +205,13 @@ class _Parts:
                 return [inside.value(x) for x in wanted]
 
             self._compiled = compile(step)
-        early = [_array(run.values[x]) for x in self._given]
+        early = [array_in(run.values[x]) for x in self._given]
         run.values.update(zip(self._wanted, self._compiled(arrays, early), strict=True))
 
 
 def _is_number(array: Any) -> bool:
     """Whether this is one whole number."""
     return array.ndim == 0 and array.dtype.kind in "iu"
-
-
-def _array(value: Any) -> Any:
-    return value._array if isinstance(value, Value) else np.asarray(value)
 
 
 def given(value: Any) -> Any:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..._tape import Tensor as Value
 from ...io.files import write_atomically
 from ...io.safetensors import write_tensors
 from . import errors
@@ -24,10 +23,8 @@ from ._graph import get_default_graph
 from ._meta_graphs import export_meta_graph
 from ._missing import NotCoveredError
 from ._shapes import compatible
+from ._values import array_in
 from ._variables import GraphKeys, Variable, variable_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Saver"]
 
@@ -127,7 +124,7 @@ class Saver:
         if not os.path.basename(os.fspath(save_path)):
             raise ValueError(f"save_path {path!r} is a folder; give the name of a file in it, such as model.ckpt")
         session = session_of(sess)
-        arrays = {name: _array(session.read(variable, False)) for name, variable in self._variables.items()}
+        arrays = {name: array_in(session.read(variable, False)) for name, variable in self._variables.items()}
         outline = {name: {"shape": array.shape, "dtype": array.dtype.name} for name, array in arrays.items()}
         if write_meta_graph:
             write_atomically(path + "." + meta_graph_suffix, [json.dumps({"variables": outline}, indent=1).encode()])
@@ -235,7 +232,3 @@ def _by_name(chosen: Any) -> dict[str, Variable]:
         if found.setdefault(variable.op.name, variable) is not variable:
             raise ValueError(f"At least two variables have the same name: {variable.op.name}")
     return found
-
-
-def _array(value: Any) -> NDArray[Any]:
-    return np.asarray(value._array if isinstance(value, Value) else value)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._rows import Rows
-from ..._tape import Tensor as Value
 from ...ops import shape as shaping
 from ...ops.embeddings import _to_rows
 from ...ops.indexing import plain_key
@@ -24,6 +23,7 @@ from ._infer import Kind, constant_value
 from ._nodes import convert, node, operands
 from ._operation import Tensor
 from ._slicing import rows
+from ._values import array_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -126,17 +126,13 @@ def moved_rows(
 ) -> Any:
     """Give some rows of a variable and of its slots their next values, in place: the others are not looked at."""
     arrays = [run.session.own(variable) for variable in (target, *slots)]
-    gradient = Rows.of_repeated(_array(indices), _array(values), arrays[0].shape)
+    gradient = Rows.of_repeated(array_in(indices), array_in(values), arrays[0].shape)
     places = gradient.indices
     if len(places) and (places[0] < 0 or places[-1] >= len(arrays[0])):
         wrong = places[0] if places[0] < 0 else places[-1]
         raise IndexError(f"{target.name}: expected rows from 0 to {len(arrays[0]) - 1}, got {wrong}")
     seen = [array.take(places, 0) for array in arrays]
-    new = rules._apply(rule, [seen[0], gradient.values, *seen[1:]], [_array(number) for number in numbers])
+    new = rules._apply(rule, [seen[0], gradient.values, *seen[1:]], [array_in(number) for number in numbers])
     for array, part in zip(arrays, new if slots else (new,), strict=True):
         array[places] = part
     return arrays[0]
-
-
-def _array(value: Any) -> Any:
-    return value._array if isinstance(value, Value) else np.asarray(value)

@@ -1,4 +1,4 @@
-"""Arrays of what Python's values are: numbers, strings, arrays, shapes, and lists of these."""
+"""Arrays: of values that a session computed, and of Python's: numbers, strings, shapes, and lists of these."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..._tape import Tensor as Value
 from . import _dtypes as dtypes
 from ._shapes import Dimension, TensorShape
+
+
+def array_in(value: Any) -> Any:
+    """The array of a value that a session computed."""
+    return np.asarray(value._array if isinstance(value, Value) else value)
 
 
 def array_of(value: Any, dtype: Any = None, preferred: Any = None) -> np.ndarray[Any, Any]:

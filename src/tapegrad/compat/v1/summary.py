@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._tape import Tensor as Value
 from ...train.extras import require
 from . import errors
 from ._graph import Graph, get_default_graph
@@ -26,6 +25,7 @@ from ._infer import Kind, kind_of
 from ._missing import NotCoveredError, not_covered
 from ._nodes import convert, node
 from ._png import encode_png
+from ._values import array_in
 from ._variables import GraphKeys
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _summary(
             if not _is_written():
                 return np.array(b"", object)
             message = _messages("summary_pb2").Summary()
-            fill(message, tag, np.asarray(value._array if isinstance(value, Value) else value))
+            fill(message, tag, array_in(value))
             return np.array(message.SerializeToString(), object)  # of NumPy's own kind, it would lose zeros at its end
 
         out: Tensor = node(kind, write, [convert(tensor)], scope, python=True, sample=lambda *_: _STRING)
