@@ -139,3 +139,58 @@ def test_moving_averages(tmp_path):
         path = tf.train.Saver().save(session, str(tmp_path / "m"))
         tf.train.Saver(average.variables_to_restore()).restore(session, path)
         np.testing.assert_allclose(session.run(w), expected, rtol=1e-5)
+
+
+def test_a_supervisor_starts_saves_and_goes_on(tmp_path):
+    folder = str(tmp_path)
+    for expected, last in ((0, 3), (0, 5), (5, 7)):
+        with tf.Graph().as_default():
+            step, w = counting()
+            tf.summary.scalar("w", w)
+            sv = tf.train.Supervisor(logdir=folder, save_model_secs=1000)
+            with pytest.raises(RuntimeError, match="finalized"):
+                tf.constant(1)
+            with sv.managed_session() as sess:
+                assert sess.run(sv.global_step) == expected  # nothing is saved at the end, as in TensorFlow
+                while not sv.should_stop():
+                    if sess.run(step) >= last:
+                        sv.request_stop()
+                if last == 5:
+                    sv.saver.save(sess, sv.save_path, global_step=sv.global_step)
+            assert sv.coord.joined
+    assert tf.train.latest_checkpoint(folder) == os.path.join(folder, "model.ckpt-5")  # saved at the start, too
+    assert tf.train.load_variable(folder, "w") == 2.0**5
+    assert any(name.startswith("events.out") for name in os.listdir(folder))
+
+
+def test_a_supervisor_does_what_is_due(tmp_path):
+    step, w = counting()
+    seen = []
+    sv = tf.train.Supervisor(
+        logdir=str(tmp_path), save_model_secs=1e-9, summary_op=None, init_fn=lambda sess: seen.append(sess.run(w))
+    )
+    sess = sv.prepare_or_wait_for_session()
+    for _ in range(3):
+        sess.run(step)
+        assert not sv.should_stop()
+    sv.stop()
+    assert sv.should_stop()
+    assert seen == [1.0]
+    names = sorted(name for name in os.listdir(tmp_path) if name.endswith(".index"))
+    assert names == [f"model.ckpt-{step}.index" for step in range(4)]
+
+
+def test_a_supervisor_ends_quietly_with_the_data_and_tells_errors():
+    numbers = tf.data.Dataset.range(2).make_one_shot_iterator().get_next()
+    words = tf.placeholder(tf.string)
+    sv = tf.train.Supervisor(saver=None, summary_op=None)
+    assert (sv.saver, sv.save_path, sv.summary_writer) == (None, None, None)
+    seen = []
+    with sv.managed_session(start_standard_services=False) as sess:
+        while True:
+            seen.append(int(sess.run(numbers)))
+    assert seen == [0, 1]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="feed"), sv.managed_session() as sess:
+        sess.run(words)
+    with pytest.raises(RuntimeError, match="summary writer"):
+        sv.summary_computed(sess, b"")

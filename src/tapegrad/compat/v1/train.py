@@ -21,5 +21,6 @@ from ._proximal import *
 from ._saver import *
 from ._schedules import *
 from ._sequence_examples import FeatureList, FeatureLists, SequenceExample
+from ._supervisor import *
 
 __getattr__ = not_covered(__name__)
