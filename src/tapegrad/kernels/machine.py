@@ -319,6 +319,18 @@ def _sum_row(place, columns, step):
     return _F((s0 + s1) + (s2 + s3))
 
 
+@called
+def _sum_rows(out, a, row, column, rows, columns, room):
+    """The sum of all rows, in order."""
+    for c in range(0, columns, CHUNK):
+        count = min(CHUNK, columns - c)
+        for r in range(rows):
+            place = _operand(a, row, column, r, c, count, room)
+            for i in range(count):
+                value = _get(place, i)
+                _put(out, c + i, value if r == 0 else _get(out, c + i) + value)
+
+
 @inlined
 def _largest(place, columns, step):
     """The largest number of a row; what is no number is larger than all."""
@@ -356,12 +368,7 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
                 for r in range(rows):
                     _put(out, r, _largest(a + 4 * r * a_row, columns, a_column))
             elif kind == SUM_ROWS:
-                for c in range(0, columns, CHUNK):
-                    count = min(CHUNK, columns - c)
-                    _of_one(COPY, out + 4 * c, _operand(a, a_row, a_column, 0, c, count, room), count)
-                    for r in range(1, rows):
-                        place = _operand(a, a_row, a_column, r, c, count, room)
-                        _of_two(ADD, out + 4 * c, out + 4 * c, place, count)
+                _sum_rows(out, a, a_row, a_column, rows, columns, room)
             else:
                 two = kind < NEGATIVE
                 if (
