@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...ops import shape as shaping
 from ...ops._windows import windows
-from ._convolution import _padding, _spatial
 from ._nodes import node
+from ._windowed import edges_of, spatial
 
 if TYPE_CHECKING:
     from ._operation import Tensor
@@ -51,9 +51,9 @@ def extract_image_patches(
     name: str | None = None, sizes: Any = None,
 ) -> Tensor:  # fmt: skip
     """The cells of each window as channels: `(N, H, W, C) -> (N, OH, OW, KH * KW * C)`."""
-    size = _spatial("ksizes", ksizes if sizes is None else sizes, 2, False)
-    steps, holes = _spatial("strides", strides, 2, False), _spatial("rates", rates, 2, False)
-    edges = _padding(padding, 2, False)
+    size = spatial("ksizes", ksizes if sizes is None else sizes, 2, False)
+    steps, holes = spatial("strides", strides, 2, False), spatial("rates", rates, 2, False)
+    edges = edges_of(padding, 2, False)
 
     def cut(x: Any) -> Any:
         at = windows("extract_image_patches", x.shape[1:3], size, steps, edges, holes)
