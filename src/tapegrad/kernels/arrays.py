@@ -13,7 +13,9 @@ _LINE = 64  # bytes of a cache line
 
 def to_read(array: Array) -> Array:
     """A contiguous and aligned view, or a copy, that is always read-only: numba would compile anew for others."""
-    view = np.require(array, None, ("C", "ALIGNED")).view()
+    if type(array) is not np.ndarray or not (array.flags.c_contiguous and array.flags.aligned):
+        array = np.require(array, None, ("C", "ALIGNED"))  # which takes as long as a small kernel
+    view = array.view()
     view.flags.writeable = False
     return view
 
