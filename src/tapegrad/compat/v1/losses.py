@@ -106,8 +106,8 @@ def _loss(
     return out
 
 
-def _same_kind(first: Any, second: Any, names: str) -> tuple[Tensor, Tensor]:
-    """Two tensors as floating-point numbers of one dtype, whose shapes may be equal; raises ValueError if not."""
+def _alike(first: Any, second: Any, names: str) -> tuple[Tensor, Tensor]:
+    """Two tensors whose shapes may be equal; raises ValueError if not."""
     one, other = convert(first), convert(second)
     a, b = kind_of(one).sizes, kind_of(other).sizes
     if not compatible(a, b):
@@ -115,9 +115,23 @@ def _same_kind(first: Any, second: Any, names: str) -> tuple[Tensor, Tensor]:
     return one, other
 
 
-def _floating(*values: Any) -> list[Any]:
-    """Values as float32, which TensorFlow 1 computes these losses in, whatever it is given."""
-    return [value if value.dtype == np.float32 else value.astype(np.float32) for value in values]
+def _between(
+    kind: str,
+    function: Callable[..., Any],
+    labels: Any,
+    predictions: Any,
+    weights: Any,
+    scope: str | None,
+    collection: Any,
+    how: str,
+    names: str = "labels and predictions",
+) -> Tensor:
+    """The loss of `function(labels, predictions)`, in float32, as TensorFlow 1 computes these losses of any dtype."""
+
+    def call(*values: Any) -> Any:
+        return function(*[value if value.dtype == np.float32 else value.astype(np.float32) for value in values])
+
+    return _loss(kind, call, _alike(labels, predictions, names), weights, scope, collection, how)
 
 
 _LOSSES, _MEAN = GraphKeys.LOSSES, Reduction.SUM_BY_NONZERO_WEIGHTS
@@ -141,11 +155,9 @@ def mean_squared_error(
     """The squared differences."""
 
     def squares(labels: Any, predictions: Any) -> Any:
-        labels, predictions = _floating(labels, predictions)
         return elementwise.square(predictions - labels)
 
-    both = _same_kind(labels, predictions, "labels and predictions")
-    return _loss("mean_squared_error", squares, both, weights, scope, loss_collection, reduction)
+    return _between("mean_squared_error", squares, labels, predictions, weights, scope, loss_collection, reduction)
 
 
 def absolute_difference(
@@ -159,11 +171,9 @@ def absolute_difference(
     """The sizes of the differences."""
 
     def sizes(labels: Any, predictions: Any) -> Any:
-        labels, predictions = _floating(labels, predictions)
         return elementwise.abs(predictions - labels)
 
-    both = _same_kind(labels, predictions, "labels and predictions")
-    return _loss("absolute_difference", sizes, both, weights, scope, loss_collection, reduction)
+    return _between("absolute_difference", sizes, labels, predictions, weights, scope, loss_collection, reduction)
 
 
 def huber_loss(
@@ -178,11 +188,9 @@ def huber_loss(
     """Half the squared differences, and beyond `delta` straight lines."""
 
     def lines(labels: Any, predictions: Any) -> Any:
-        labels, predictions = _floating(labels, predictions)
         return loss.huber(predictions, labels, delta)
 
-    both = _same_kind(labels, predictions, "labels and predictions")
-    return _loss("huber_loss", lines, both, weights, scope, loss_collection, reduction)
+    return _between("huber_loss", lines, labels, predictions, weights, scope, loss_collection, reduction)
 
 
 def log_loss(
@@ -196,12 +204,10 @@ def log_loss(
 ) -> Tensor:
     """The cross entropy of probabilities of yes."""
 
-    def entropy(labels: Any, predictions: Any) -> Any:
-        labels, p = _floating(labels, predictions)
+    def entropy(labels: Any, p: Any) -> Any:
         return -(labels * elementwise.log(p + epsilon)) - (1 - labels) * elementwise.log(1 - p + epsilon)
 
-    both = _same_kind(labels, predictions, "labels and predictions")
-    return _loss("log_loss", entropy, both, weights, scope, loss_collection, reduction)
+    return _between("log_loss", entropy, labels, predictions, weights, scope, loss_collection, reduction)
 
 
 def hinge_loss(
@@ -215,11 +221,11 @@ def hinge_loss(
     """How far logits are from being 1 on their side of 0; labels are 0 and 1."""
 
     def hinges(labels: Any, logits: Any) -> Any:
-        labels, logits = _floating(labels, logits)
         return relu(1 - (2 * labels - 1) * logits)  # whose gradient at 0 is 0
 
-    both = _same_kind(labels, logits, "labels and logits")
-    return _loss("hinge_loss", hinges, both, weights, scope, loss_collection, reduction)
+    return _between(
+        "hinge_loss", hinges, labels, logits, weights, scope, loss_collection, reduction, "labels and logits"
+    )
 
 
 def cosine_distance(
@@ -238,11 +244,9 @@ def cosine_distance(
         raise ValueError("You must specify 'axis'.")
 
     def distances(labels: Any, predictions: Any) -> Any:
-        labels, predictions = _floating(labels, predictions)
         return 1 - _sum(predictions * labels, along)
 
-    both = _same_kind(labels, predictions, "labels and predictions")
-    return _loss("cosine_distance_loss", distances, both, weights, scope, loss_collection, reduction)
+    return _between("cosine_distance_loss", distances, labels, predictions, weights, scope, loss_collection, reduction)
 
 
 def _sum(x: Any, axis: int) -> Any:
@@ -268,7 +272,7 @@ def sigmoid_cross_entropy(
             labels = labels * (1 - label_smoothing) + 0.5 * label_smoothing
         return loss.sigmoid_cross_entropy(logits, labels)
 
-    both = _same_kind(multi_class_labels, logits, "labels and logits")
+    both = _alike(multi_class_labels, logits, "labels and logits")
     return _loss("sigmoid_cross_entropy_loss", entropy, both, weights, scope, loss_collection, reduction)
 
 
@@ -289,7 +293,7 @@ def softmax_cross_entropy(
             labels = labels * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
         return loss.softmax_cross_entropy(logits, labels.detach() if isinstance(labels, Value) else labels)
 
-    both = _same_kind(onehot_labels, logits, "onehot_labels and logits")
+    both = _alike(onehot_labels, logits, "onehot_labels and logits")
     return _loss("softmax_cross_entropy_loss", entropy, both, weights, scope, loss_collection, reduction)
 
 

@@ -110,112 +110,91 @@ def mean(
     return _streaming(name, "mean", ["total", "count"], lambda x, *w: _weighted(x, w), inputs, _quotient, collections)
 
 
-def _of_two(
+def _metric(
     kind: str,
-    error: Callable[[Any, Any], Any],
-    labels: Any,
-    predictions: Any,
-    weights: Any,
-    collections: tuple[Any, Any],
-    name: str | None,
-    figure: Callable[..., Any] = _quotient,
-) -> Pair:
-    """The mean of `error(labels, predictions)`, weighted."""
+    doc: str,
+    parts: Sequence[str],
+    measure: Callable[..., Any],
+    figure: Callable[..., Any],
+    check: Callable[[str, Tensor, Tensor], None] | None = None,
+) -> Callable[..., Pair]:
+    """The function `tf.metrics.<kind>`: `figure` of sums of what `measure(labels, predictions, *weights)` gives."""
+
+    def metric(
+        labels: Any,
+        predictions: Any,
+        weights: Any = None,
+        metrics_collections: Any = None,
+        updates_collections: Any = None,
+        name: str | None = None,
+    ) -> Pair:
+        one, other = convert(labels), convert(predictions)
+        if check is not None:
+            check(kind, one, other)
+        collections = metrics_collections, updates_collections
+        return _streaming(name, kind, parts, measure, [one, other, *_given(weights)], figure, collections)
+
+    metric.__name__ = metric.__qualname__ = kind
+    metric.__doc__ = doc
+    return metric
+
+
+# --------------------------------------------------------------------------------------------------
+# Means of how far predictions are from their labels
+
+
+def _mean_of(
+    kind: str, doc: str, error: Callable[[Any, Any], Any], figure: Callable[..., Any] = _quotient
+) -> Callable[..., Pair]:
+    """A metric: the mean of `error(labels, predictions)`, weighted."""
 
     def measure(labels: Any, predictions: Any, *weights: Any) -> Any:
         labels, predictions = _flat(labels, predictions)
         return _weighted(error(labels, predictions), weights)
 
-    one, other = convert(labels), convert(predictions)
-    a, b = kind_of(one).sizes, kind_of(other).sizes
+    return _metric(kind, doc, ["total", "count"], measure, figure, _check_ranks)
+
+
+def _check_ranks(kind: str, labels: Tensor, predictions: Tensor) -> None:
+    a, b = kind_of(labels).sizes, kind_of(predictions).sizes
     if a is not None and b is not None and abs(len(a) - len(b)) > 1:
-        raise ValueError(f"{kind}: shapes {one.shape} of labels and {other.shape} of predictions are incompatible")
-    return _streaming(name, kind, ["total", "count"], measure, [one, other, *_given(weights)], figure, collections)
+        raise ValueError(
+            f"{kind}: shapes {labels.shape} of labels and {predictions.shape} of predictions are incompatible"
+        )
 
 
-def accuracy(
-    labels: Any,
-    predictions: Any,
-    weights: Any = None,
-    metrics_collections: Any = None,
-    updates_collections: Any = None,
-    name: str | None = None,
-) -> Pair:
-    """The part of predictions that equal their labels."""
-
-    def hits(labels: Any, predictions: Any) -> Any:
-        return elementwise.equal(predictions.astype(labels.dtype), labels)
-
-    collections = metrics_collections, updates_collections
-    return _of_two("accuracy", hits, labels, predictions, weights, collections, name)
-
-
-def mean_squared_error(
-    labels: Any,
-    predictions: Any,
-    weights: Any = None,
-    metrics_collections: Any = None,
-    updates_collections: Any = None,
-    name: str | None = None,
-) -> Pair:
-    """The mean of the squared differences."""
-    collections = metrics_collections, updates_collections
-    return _of_two("mean_squared_error", _square, labels, predictions, weights, collections, name)
-
-
-def root_mean_squared_error(
-    labels: Any,
-    predictions: Any,
-    weights: Any = None,
-    metrics_collections: Any = None,
-    updates_collections: Any = None,
-    name: str | None = None,
-) -> Pair:
-    """The root of the mean of the squared differences."""
-
-    def root(total: Any, count: Any) -> Any:
-        return elementwise.sqrt(_quotient(total, count))
-
-    collections = metrics_collections, updates_collections
-    return _of_two("root_mean_squared_error", _square, labels, predictions, weights, collections, name, root)
-
-
-def mean_absolute_error(
-    labels: Any,
-    predictions: Any,
-    weights: Any = None,
-    metrics_collections: Any = None,
-    updates_collections: Any = None,
-    name: str | None = None,
-) -> Pair:
-    """The mean of the sizes of the differences."""
-
-    def size(labels: Any, predictions: Any) -> Any:
-        return elementwise.abs(_numbers(predictions) - _numbers(labels))
-
-    collections = metrics_collections, updates_collections
-    return _of_two("mean_absolute_error", size, labels, predictions, weights, collections, name)
+def _hit(labels: Any, predictions: Any) -> Any:
+    return elementwise.equal(predictions.astype(labels.dtype), labels)
 
 
 def _square(labels: Any, predictions: Any) -> Any:
     return elementwise.square(_numbers(predictions) - _numbers(labels))
 
 
+def _size(labels: Any, predictions: Any) -> Any:
+    return elementwise.abs(_numbers(predictions) - _numbers(labels))
+
+
+def _root(total: Any, count: Any) -> Any:
+    return elementwise.sqrt(_quotient(total, count))
+
+
+accuracy = _mean_of("accuracy", "The part of predictions that equal their labels.", _hit)
+mean_squared_error = _mean_of("mean_squared_error", "The mean of the squared differences.", _square)
+root_mean_squared_error = _mean_of(
+    "root_mean_squared_error", "The root of the mean of the squared differences.", _square, _root
+)
+mean_absolute_error = _mean_of("mean_absolute_error", "The mean of the sizes of the differences.", _size)
+
+
 # --------------------------------------------------------------------------------------------------
 # Yes and no
 
 
-def _counts(
-    kind: str,
-    wanted: Sequence[tuple[str, bool, bool]],
-    figure: Callable[..., Any],
-    labels: Any,
-    predictions: Any,
-    weights: Any,
-    collections: tuple[Any, Any],
-    name: str | None,
-) -> Pair:
-    """A figure of how often label and prediction are as `wanted`: (name, label, prediction)."""
+def _of_counts(
+    kind: str, doc: str, wanted: Sequence[tuple[str, bool, bool]], figure: Callable[..., Any]
+) -> Callable[..., Pair]:
+    """A metric: a figure of how often label and prediction are as `wanted`: (name, label, prediction)."""
 
     def measure(labels: Any, predictions: Any, *weights: Any) -> Any:
         labels, predictions = (_plain(x).astype(bool) for x in _flat(labels, predictions))
@@ -223,8 +202,7 @@ def _counts(
             _weighted((labels == label) & (predictions == prediction), weights)[0] for _, label, prediction in wanted
         ]
 
-    inputs = [convert(labels), convert(predictions), *_given(weights)]
-    return _streaming(name, kind, [part for part, *_ in wanted], measure, inputs, figure, collections)
+    return _metric(kind, doc, [part for part, *_ in wanted], measure, figure)
 
 
 def _plain(x: Any) -> Any:
@@ -233,59 +211,24 @@ def _plain(x: Any) -> Any:
 
 
 def _count_of(kind: str, label: bool, prediction: bool) -> Callable[..., Pair]:
-    def count(
-        labels: Any,
-        predictions: Any,
-        weights: Any = None,
-        metrics_collections: Any = None,
-        updates_collections: Any = None,
-        name: str | None = None,
-    ) -> Pair:
-        collections = metrics_collections, updates_collections
-        wanted = [("count", label, prediction)]
-        return _counts(kind, wanted, lambda x: x + 0, labels, predictions, weights, collections, name)
+    doc = f"How many are {kind.replace('_', ' ')}: label {label}, prediction {prediction}."
+    return _of_counts(kind, doc, [("count", label, prediction)], lambda x: x + 0)
 
-    count.__name__ = count.__qualname__ = kind
-    count.__doc__ = f"How many are {kind.replace('_', ' ')}: label {label}, prediction {prediction}."
-    return count
+
+def _part_of(kind: str, doc: str, misses: tuple[str, bool, bool]) -> Callable[..., Pair]:
+    return _of_counts(
+        kind, doc, [("true_positives/count", True, True), misses], lambda hits, misses: _quotient(hits, hits + misses)
+    )
 
 
 true_positives = _count_of("true_positives", True, True)
 false_positives = _count_of("false_positives", False, True)
 true_negatives = _count_of("true_negatives", False, False)
 false_negatives = _count_of("false_negatives", True, False)
-
-
-def precision(
-    labels: Any,
-    predictions: Any,
-    weights: Any = None,
-    metrics_collections: Any = None,
-    updates_collections: Any = None,
-    name: str | None = None,
-) -> Pair:
-    """The part of what is predicted as yes that is yes."""
-    wanted = [("true_positives/count", True, True), ("false_positives/count", False, True)]
-    collections = metrics_collections, updates_collections
-    return _counts("precision", wanted, _part, labels, predictions, weights, collections, name)
-
-
-def recall(
-    labels: Any,
-    predictions: Any,
-    weights: Any = None,
-    metrics_collections: Any = None,
-    updates_collections: Any = None,
-    name: str | None = None,
-) -> Pair:
-    """The part of what is yes that is predicted as yes."""
-    wanted = [("true_positives/count", True, True), ("false_negatives/count", True, False)]
-    collections = metrics_collections, updates_collections
-    return _counts("recall", wanted, _part, labels, predictions, weights, collections, name)
-
-
-def _part(hits: Any, misses: Any) -> Any:
-    return _quotient(hits, hits + misses)
+precision = _part_of(
+    "precision", "The part of what is predicted as yes that is yes.", ("false_positives/count", False, True)
+)
+recall = _part_of("recall", "The part of what is yes that is predicted as yes.", ("false_negatives/count", True, False))
 
 
 def auc(
