@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ops import elementwise, reduction
 from ._graph import get_default_graph
+from ._math import add_n
 from ._nodes import convert, node
 from ._variables import GraphKeys
 
@@ -54,7 +55,7 @@ def sum_regularizer(regularizer_list: Any, scope: str | None = None) -> Callable
 
     def regularizer(weights: Any) -> Tensor | None:
         losses = [loss for function in functions if (loss := function(weights)) is not None]
-        return _added(losses, scope or "sum_regularizer") if losses else None
+        return add_n(losses, scope or "sum_regularizer") if losses else None
 
     return regularizer
 
@@ -67,10 +68,6 @@ def apply_regularization(regularizer: Any, weights_list: Any = None) -> Tensor:
         raise ValueError("No weights to regularize.")
     with graph.name_scope("get_regularization_penalty"):
         losses = [loss for weights in chosen if (loss := regularizer(weights)) is not None]
-        total = _added(losses, "total_regularization") if losses else convert(0.0)
+        total = add_n(losses, "total_regularization") if losses else convert(0.0)
     graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, total)
     return total
-
-
-def _added(losses: list[Tensor], name: str) -> Tensor:
-    return node("AddN", lambda *values: sum(values[1:], start=values[0]), losses, name)  # type: ignore[no-any-return]

@@ -18,6 +18,7 @@ from ._columns_categorical import (
 from ._columns_dense import bucketized_column, embedding_column, indicator_column, numeric_column, summed
 from ._graph import get_default_graph
 from ._initializers import zeros_initializer
+from ._math import add_n
 from ._missing import not_covered
 from ._nodes import node
 from ._scopes import get_variable, variable_scope
@@ -90,13 +91,7 @@ def linear_model(
                 else:
                     parts.append(node("MatMul", matmul, [column.dense(features), weights]))
         bias = get_variable("bias_weights", [units], dtypes.float32, zeros_initializer(), trainable=trainable)
-
-        def add(first: Any, *others: Any) -> Any:
-            for other in others:
-                first = first + other
-            return first
-
-        return node("AddN", add, [*parts, bias], "weighted_sum")  # type: ignore[no-any-return]
+        return add_n([*parts, bias], "weighted_sum")
 
 
 def make_parse_example_spec(feature_columns: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ...ops import elementwise, loss, reduction
 from ...ops.activation import relu
 from ._graph import get_default_graph
 from ._infer import kind_of
+from ._math import add_n
 from ._missing import not_covered
 from ._nodes import convert, node
 from ._shapes import compatible
@@ -339,7 +340,7 @@ def get_regularization_losses(scope: str | None = None) -> list[Any]:
 def get_regularization_loss(scope: str | None = None, name: str = "total_regularization_loss") -> Tensor:
     """The sum of the losses of the sizes of weights, 0 if there are none."""
     found = get_regularization_losses(scope)
-    return _total(found, name) if found else convert(0.0)
+    return add_n(found, name) if found else convert(0.0)
 
 
 def get_total_loss(
@@ -351,16 +352,7 @@ def get_total_loss(
         found += get_regularization_losses(scope)
     if not found:
         raise ValueError("There is no loss in the collection: call one of tf.losses, or tf.losses.add_loss, first")
-    return _total(found, name)
-
-
-def _total(losses: Sequence[Any], name: str) -> Tensor:
-    def add(first: Any, *others: Any) -> Any:
-        for other in others:
-            first = first + other
-        return first
-
-    return node("AddN", add, list(losses), name)  # type: ignore[no-any-return]
+    return add_n(found, name)
 
 
 __getattr__ = not_covered(__name__)
