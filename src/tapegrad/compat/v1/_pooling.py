@@ -39,35 +39,30 @@ def _pooled(
     return node(kind, exchanged(reduce, first), [convert(value)], name, sample=sample_of(shape, first))  # type: ignore[no-any-return]
 
 
-def max_pool(
-    value: Any = None,
-    ksize: Any = None,
-    strides: Any = None,
-    padding: Any = None,
-    data_format: str = "NHWC",
-    name: str | None = None,
-    input: Any = None,
-) -> Tensor:
-    """The largest element of each window, channel by channel: `(N, H, W, C) -> (N, OH, OW, C)`."""
-    value = chosen("max_pool", value=value, input=input)
-    return _pooled("MaxPool", pooling.max_pool, 2, value, ksize, strides, padding, data_format, name)
+def _on_pictures(kind: str, called: str, run: Callable[..., Any], doc: str) -> Callable[..., Tensor]:
+    def call(
+        value: Any = None,
+        ksize: Any = None,
+        strides: Any = None,
+        padding: Any = None,
+        data_format: str = "NHWC",
+        name: str | None = None,
+        input: Any = None,
+    ) -> Tensor:
+        given = chosen(called, value=value, input=input)
+        return _pooled(kind, run, 2, given, ksize, strides, padding, data_format, name)
+
+    call.__name__ = call.__qualname__ = called
+    call.__doc__ = f"{doc}: `(N, H, W, C) -> (N, OH, OW, C)`."
+    return call
 
 
-def avg_pool(
-    value: Any = None,
-    ksize: Any = None,
-    strides: Any = None,
-    padding: Any = None,
-    data_format: str = "NHWC",
-    name: str | None = None,
-    input: Any = None,
-) -> Tensor:
-    """The mean of each window, channel by channel, without the padding: `(N, H, W, C) -> (N, OH, OW, C)`."""
-    value = chosen("avg_pool", value=value, input=input)
-    return _pooled("AvgPool", pooling.avg_pool, 2, value, ksize, strides, padding, data_format, name)
-
-
-max_pool2d, avg_pool2d = max_pool, avg_pool
+max_pool = max_pool2d = _on_pictures(
+    "MaxPool", "max_pool", pooling.max_pool, "The largest element of each window, channel by channel"
+)
+avg_pool = avg_pool2d = _on_pictures(
+    "AvgPool", "avg_pool", pooling.avg_pool, "The mean of each window, channel by channel, without the padding"
+)
 
 
 def _pooling(kind: str, run: Callable[..., Any], ndim: int, usual: str) -> Callable[..., Tensor]:
