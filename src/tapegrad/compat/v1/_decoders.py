@@ -18,7 +18,7 @@ from ._control import while_loop
 from ._infer import Kind
 from ._nodes import constant, convert, node
 from ._rnn import _each, _swapped
-from ._rnn_cells import batch_of, zeros
+from ._rnn_cell_base import batch_of, zeros
 from ._shapes import TensorShape
 from ._tensor_arrays import TensorArray
 from ._variable_scopes import variable_scope

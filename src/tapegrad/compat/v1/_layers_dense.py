@@ -14,7 +14,7 @@ from ._initializers import zeros_initializer
 from ._layer import InputSpec, Layer, activated, last_size
 from ._nodes import convert, node
 from ._operation import Tensor
-from ._rnn_cells import add_bias
+from ._rnn_cell_base import add_bias
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from ._frames import over_rows
 from ._infer import Kind, kind_of
 from ._nodes import convert, node
 from ._old_names import old
-from ._rnn_cells import batch_of
+from ._rnn_cell_base import batch_of
 from ._rnn_wrappers import initial_of
 from ._variable_scopes import variable_scope
 

@@ -13,7 +13,7 @@ from ._layer import activated
 from ._math import matmul
 from ._missing import NotCoveredError
 from ._nodes import convert, node
-from ._rnn_cells import RNNCell, add_bias
+from ._rnn_cell_base import RNNCell, add_bias, joined
 from ._variable_scopes import get_variable, get_variable_scope
 
 if TYPE_CHECKING:
@@ -239,8 +239,6 @@ class OutputProjectionWrapper(_Wrapper):
 
 def linear(inputs: Any, size: int, bias: bool = True) -> Tensor:
     """Tensors side by side, multiplied by a matrix `kernel`, and a `bias` added, of the current scope."""
-    from ._rnn_cells import joined
-
     every = inputs if isinstance(inputs, list | tuple) else [inputs]
     x = convert(every[0]) if len(every) == 1 else joined(*every)
     depth = x.shape[1].value

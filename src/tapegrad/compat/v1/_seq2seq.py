@@ -20,7 +20,7 @@ from ._graph import get_default_graph
 from ._missing import NotCoveredError, not_covered
 from ._nodes import convert, node
 from ._rnn import static_rnn
-from ._rnn_cells import batch_of, zeros
+from ._rnn_cell_base import batch_of, zeros
 from ._rnn_wrappers import EmbeddingWrapper, OutputProjectionWrapper, linear
 from ._sequence_losses import sequence_loss, sequence_loss_by_example
 from ._variable_scopes import get_variable, get_variable_scope, variable_scope

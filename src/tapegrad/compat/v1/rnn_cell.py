@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
+from ._lstm_cells import BasicLSTMCell, LSTMCell, LSTMStateTuple
 from ._missing import not_covered
-from ._rnn_cells import (
-    BasicLSTMCell,
-    BasicRNNCell,
-    GRUCell,
-    LayerRNNCell,
-    LSTMCell,
-    LSTMStateTuple,
-    MultiRNNCell,
-    RNNCell,
-)
+from ._rnn_cell_base import LayerRNNCell, RNNCell
+from ._rnn_cells import BasicRNNCell, GRUCell, MultiRNNCell
 from ._rnn_wrappers import (
     DeviceWrapper,
     DropoutWrapper,

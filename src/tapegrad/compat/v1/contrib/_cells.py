@@ -9,9 +9,10 @@ from ....ops.reduction import mean
 from .._activations import dropout
 from .._initializers import constant_initializer
 from .._layer import last_size
+from .._lstm_cells import LSTMStateTuple
 from .._math import matmul, tanh
 from .._nodes import node
-from .._rnn_cells import LayerRNNCell, LSTMStateTuple, add_bias, gate, joined, parts
+from .._rnn_cell_base import LayerRNNCell, add_bias, gate, joined, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -170,7 +170,7 @@ class SimpleRNNCell(BasicRNNCell):
     def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:
         """One step."""
         from .._math import matmul
-        from .._rnn_cells import add_bias
+        from .._rnn_cell_base import add_bias
 
         before = state[0] if isinstance(state, list | tuple) else state
         total: Any = matmul(inputs, self.kernel) + matmul(before, self.recurrent_kernel)  # type: ignore[operator]
