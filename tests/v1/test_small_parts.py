@@ -324,3 +324,47 @@ def test_parts_of_a_matrix_make_it_again(full):
     values, vectors = run(tf.self_adjoint_eig(square))
     assert np.allclose(square @ vectors, vectors * values[:, None], atol=1e-4)
     assert np.allclose(run(tf.self_adjoint_eigvals(square)), values, atol=1e-5)
+
+
+def test_complex_numbers_are_kept_and_stepped():
+    """Which points of a plane stay near zero, as NumPy counts them, in as many runs as would be compiled."""
+    y, x = np.mgrid[-1.2:1.2:0.3, -2:1:0.3]
+    start = (x + 1j * y).astype(np.complex64)
+    c = tf.constant(start)
+    z, count = tf.Variable(c), tf.Variable(tf.zeros_like(c, tf.float32))
+    assert (z.dtype, tf.abs(z).dtype) == (tf.complex64, tf.float32)
+    new = z * z + c
+    step = tf.group(z.assign(new), count.assign_add(tf.cast(tf.abs(new) < 4, tf.float32)))
+    fed = tf.placeholder(tf.complex64, [None])
+    expected, now = np.zeros(start.shape, np.float32), start
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for turn in range(5):
+            sess.run(step)
+            now = now * now + start
+            expected += np.abs(now) < 4
+            np.testing.assert_allclose(sess.run(z), now, rtol=1e-5)
+            np.testing.assert_allclose(sess.run(tf.abs(c)), np.abs(start), rtol=1e-6)
+            np.testing.assert_allclose(sess.run(fed * 1j, {fed: [turn + 1j]}), [turn * 1j - 1])
+        np.testing.assert_array_equal(sess.run(count), expected)
+
+
+def test_dtypes_by_number():
+    assert [tf.as_dtype(number) for number in (1, 3, 9, 10, 101)] == [
+        tf.float32,
+        tf.int32,
+        tf.int64,
+        tf.bool,
+        tf.float32,
+    ]
+    assert tf.constant([1, 2], dtype=1).dtype == tf.float32
+    with pytest.raises(TypeError, match="Cannot convert value 77"):
+        tf.as_dtype(77)
+
+
+def test_names_of_folders_are_those_of_the_root():
+    assert tf.dtypes.cast is tf.cast
+    assert (tf.dtypes.float32, tf.dtypes.bool) == (tf.float32, tf.bool)
+    assert tf.queue.FIFOQueue is tf.FIFOQueue
+    assert tf.io.decode_png is tf.image.decode_png
+    assert tf.random.get_seed is tf.get_seed

@@ -87,9 +87,9 @@ newaxis = None
 
 # Imported when first asked for, so that a script pays for what it uses.
 _PARTS = {
-    "app", "compat", "contrib", "data", "estimator", "examples", "feature_column", "flags", "gfile", "image",
-    "initializers", "io", "keras", "layers", "linalg", "logging", "losses", "math", "metrics", "nn", "python",
-    "python_io", "random", "sparse", "strings", "summary", "test", "train",
+    "app", "compat", "contrib", "data", "distributions", "dtypes", "estimator", "examples", "feature_column", "flags",
+    "gfile", "image", "initializers", "io", "keras", "layers", "linalg", "logging", "losses", "math", "metrics", "nn",
+    "python", "python_io", "queue", "random", "sparse", "strings", "summary", "test", "train",
 }  # fmt: skip
 
 _FROM = {

@@ -99,6 +99,10 @@ _ALL = (
     complex128,
 )  # fmt: skip
 _BY_NAME = {dtype.name: dtype for dtype in _ALL} | {"float": float32, "double": float64, "int": int32, "half": float16}
+_BY_NUMBER = {  # in TensorFlow's protocol buffers: some old scripts write 1 for float32
+    1: float32, 2: float64, 3: int32, 4: uint8, 5: int16, 6: int8, 7: string, 8: complex64, 9: int64, 10: bool_,
+    17: uint16, 18: complex128, 19: float16, 22: uint32, 23: uint64,
+}  # fmt: skip
 _BY_KIND = {dtype._kind: dtype for dtype in _ALL}
 
 
@@ -108,6 +112,8 @@ def as_dtype(value: Any) -> DType:
         return value
     if isinstance(value, str) and value.removesuffix("_ref") in _BY_NAME:
         return _BY_NAME[value.removesuffix("_ref")]
+    if type(value) is int and value % 100 in _BY_NUMBER and value < 200:  # 101 is a reference to float32
+        return _BY_NUMBER[value % 100]
     if value is float:
         return float32
     if value is int:

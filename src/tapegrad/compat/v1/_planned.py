@@ -52,7 +52,11 @@ class Planned:
 
     def __call__(self, feeds: dict[Tensor, Any]) -> dict[Any, Any]:
         self._times += 1
-        if self._times == _TIMES and all(map(self.session.is_initialized, self._variables)):
+        if (
+            self._times == _TIMES
+            and all(map(self.session.is_initialized, self._variables))
+            and not any(x.dtype.is_complex for x in (*self._variables, *self.feeds))  # which no program knows
+        ):
             self._parts = _Parts.of(self.plan, self.feeds, self._variables)
         if self._parts is not None:
             for variable in self._lent:

@@ -107,7 +107,7 @@ class BaseSession:
             array = value._array if isinstance(value, Value) else np.asarray(value)
             if isinstance(kept, Value) and kept.shape == array.shape and kept.dtype == array.dtype:
                 kept.assign_(value)
-            elif array.dtype.kind == "O":
+            elif array.dtype.kind in "Oc":  # strings and complex numbers are no tensors of ours
                 self._values[variable] = array
             else:
                 self._values[variable] = new_value(array, dtype=array.dtype, requires_grad=array.dtype.kind == "f")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from . import gfile
+from . import _image_files, gfile
+from ._image_files import *
 from ._missing import not_covered
+from ._pipelines import match_filenames_once
 from ._queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from ._records_parsing import (
     FixedLenFeature,
@@ -19,8 +21,9 @@ from .python_io import TFRecordCompressionType, TFRecordOptions, TFRecordWriter,
 __all__ = [
     "FIFOQueue", "FixedLenFeature", "FixedLenSequenceFeature", "PaddingFIFOQueue", "QueueBase", "RandomShuffleQueue",
     "TFRecordCompressionType", "TFRecordOptions", "TFRecordWriter", "VarLenFeature", "decode_base64", "decode_csv",
-    "decode_raw", "encode_base64", "gfile", "matching_files", "parse_example", "parse_single_example",
-    "parse_single_sequence_example", "read_file", "tf_record_iterator", "write_file",
+    "decode_raw", "encode_base64", "gfile", "match_filenames_once", "matching_files", "parse_example",
+    "parse_single_example", "parse_single_sequence_example", "read_file", "tf_record_iterator", "write_file",
 ]  # fmt: skip
+__all__ += _image_files.__all__
 
 __getattr__ = not_covered(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._missing import not_covered
-from ._random_ops import multinomial, set_random_seed, truncated_normal
+from ._random_ops import get_seed, multinomial, set_random_seed, truncated_normal
 from ._random_ops import multinomial as categorical
 from ._random_ops import random_gamma as gamma
 from ._random_ops import random_normal as normal
@@ -16,6 +16,7 @@ __all__ = [
     "categorical",
     "fixed_unigram_candidate_sampler",
     "gamma",
+    "get_seed",
     "log_uniform_candidate_sampler",
     "multinomial",
     "normal",

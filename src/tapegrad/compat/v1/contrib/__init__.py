@@ -7,8 +7,11 @@ from typing import Any
 
 from .. import _missing
 
-_PARTS = {"data", "framework", "keras", "layers", "learn", "legacy_seq2seq", "losses", "metrics", "rnn", "seq2seq"}
-_ELSEWHERE = {"data", "keras"}  # which became a part of TensorFlow itself
+_PARTS = {
+    "data", "distributions", "framework", "keras", "layers", "learn", "legacy_seq2seq", "losses", "metrics", "rnn",
+    "seq2seq",
+}  # fmt: skip
+_ELSEWHERE = {"data", "distributions", "keras"}  # which became a part of TensorFlow itself
 
 _not_there = _missing.not_covered(__name__)
 
