@@ -66,10 +66,7 @@ def input_producer(
             array = array_in(value)
             if not len(array):
                 raise errors.InvalidArgumentError(None, None, "input_producer requires a non-null input tensor")
-            done = run.session.kept(("epochs", queue), lambda: [0])
-            if num_epochs is not None and done[0] >= num_epochs:
-                raise errors.OutOfRangeError(None, None, f"Reached limit of {num_epochs}")
-            done[0] += 1
+            _begin(run, ("epochs", queue), num_epochs)
             return drawn.permutation(array) if shuffle else array
 
         kind = Kind(rows.shape.sizes, rows.dtype.dtype)
@@ -143,15 +140,20 @@ def limit_epochs(tensor: Any, num_epochs: int | None = None, name: str | None = 
     key = object()
 
     def counted(run: Run, value: Any) -> Any:
-        done = run.session.kept(key, lambda: [0])
-        if done[0] >= num_epochs:
-            raise errors.OutOfRangeError(None, None, f"Reached limit of {num_epochs}")
-        done[0] += 1
+        _begin(run, key, num_epochs)
         return value
 
     return node(  # type: ignore[no-any-return]
         "LimitEpochs", counted, [convert(tensor)], name, python=True, in_run=True, sample=lambda value: value
     )
+
+
+def _begin(run: Run, key: Any, limit: int | None) -> None:
+    """Count one epoch more of what `key` stands for; raises OutOfRangeError where that is one too many."""
+    done = run.session.kept(key, lambda: [0])
+    if limit is not None and done[0] >= limit:
+        raise errors.OutOfRangeError(None, None, f"Reached limit of {limit}")
+    done[0] += 1
 
 
 def match_filenames_once(pattern: Any, name: str | None = None) -> Tensor:

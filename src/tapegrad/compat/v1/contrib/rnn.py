@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ....ops.shape import concat
 from .. import rnn_cell
 from .._missing import not_covered
 from .._nodes import node
@@ -13,7 +14,7 @@ from ..rnn_cell import *
 from ._cells import LayerNormBasicLSTMCell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "LayerNormBasicLSTMCell",
@@ -38,18 +39,11 @@ def stack_bidirectional_rnn(
     scope: Any = None,
 ) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
     """Bidirectional networks one above the other, for a list of inputs: the outputs, and the last states."""
-    forward, backward = [], []
-    outputs = inputs
-    with variable_scope(scope or "stack_bidirectional_rnn"):
-        for number, (fw, bw) in enumerate(_pairs(cells_fw, cells_bw)):
-            with variable_scope(f"cell_{number}"):
-                outputs, state_fw, state_bw = static_bidirectional_rnn(
-                    fw, bw, outputs, _at(initial_states_fw, number), _at(initial_states_bw, number), dtype,
-                    sequence_length,
-                )  # fmt: skip
-                forward.append(state_fw)
-                backward.append(state_bw)
-    return outputs, tuple(forward), tuple(backward)
+
+    def layer(inputs: Any, fw: Any, bw: Any, state_fw: Any, state_bw: Any) -> tuple[Any, Any, Any]:
+        return static_bidirectional_rnn(fw, bw, inputs, state_fw, state_bw, dtype, sequence_length)
+
+    return _stacked(layer, cells_fw, cells_bw, inputs, initial_states_fw, initial_states_bw, scope)
 
 
 def stack_bidirectional_dynamic_rnn(
@@ -65,27 +59,36 @@ def stack_bidirectional_dynamic_rnn(
     scope: Any = None,
 ) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
     """Bidirectional networks one above the other: the outputs of both directions side by side, and the last states."""
-    from ....ops.shape import concat
 
+    def layer(inputs: Any, fw: Any, bw: Any, state_fw: Any, state_bw: Any) -> tuple[Any, Any, Any]:
+        both, (last_fw, last_bw) = bidirectional_dynamic_rnn(
+            fw, bw, inputs, sequence_length, state_fw, state_bw, dtype, time_major=time_major
+        )
+        return node("ConcatV2", lambda a, b: concat([a, b], axis=2), both), last_fw, last_bw
+
+    return _stacked(layer, cells_fw, cells_bw, inputs, initial_states_fw, initial_states_bw, scope)
+
+
+def _stacked(
+    layer: Callable[..., tuple[Any, Any, Any]],
+    cells_fw: Sequence[Any],
+    cells_bw: Sequence[Any],
+    inputs: Any,
+    states_fw: Any,
+    states_bw: Any,
+    scope: Any,
+) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+    """The outputs of the last layer, and the last states of all; a layer is made of two cells and their states."""
     forward, backward = [], []
-    outputs = inputs
     with variable_scope(scope or "stack_bidirectional_rnn"):
-        for number, (fw, bw) in enumerate(_pairs(cells_fw, cells_bw)):
+        if not cells_fw or len(cells_fw) != len(cells_bw):
+            raise ValueError("Forward and Backward cells must have the same depth, of at least one.")
+        for number, (fw, bw) in enumerate(zip(cells_fw, cells_bw, strict=True)):
             with variable_scope(f"cell_{number}"):
-                both, (state_fw, state_bw) = bidirectional_dynamic_rnn(
-                    fw, bw, outputs, sequence_length, _at(initial_states_fw, number), _at(initial_states_bw, number),
-                    dtype, time_major=time_major,
-                )  # fmt: skip
-                outputs = node("ConcatV2", lambda a, b: concat([a, b], axis=2), both)
+                inputs, state_fw, state_bw = layer(inputs, fw, bw, _at(states_fw, number), _at(states_bw, number))
                 forward.append(state_fw)
                 backward.append(state_bw)
-    return outputs, tuple(forward), tuple(backward)
-
-
-def _pairs(cells_fw: Sequence[Any], cells_bw: Sequence[Any]) -> list[tuple[Any, Any]]:
-    if not cells_fw or len(cells_fw) != len(cells_bw):
-        raise ValueError("Forward and Backward cells must have the same depth, of at least one.")
-    return list(zip(cells_fw, cells_bw, strict=True))
+    return inputs, tuple(forward), tuple(backward)
 
 
 def _at(states: Any, number: int) -> Any:
