@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from . import _image_files, gfile
 from ._image_files import *
+from ._input_producers import match_filenames_once
 from ._missing import not_covered
-from ._pipelines import match_filenames_once
 from ._queues import FIFOQueue, PaddingFIFOQueue, QueueBase, RandomShuffleQueue
 from ._records_parsing import (
     FixedLenFeature,
