@@ -14,6 +14,8 @@ from ._array import range_of as range
 from ._array import shape_of as shape
 from ._array import size_of as size
 from ._array import tuple_of as tuple
+from ._choices import *
+from ._clipping import *
 from ._config import *
 from ._control import *
 from ._default_session import get_default_session

@@ -9,8 +9,9 @@ import numpy as np
 from ...ops import elementwise, product, reduction
 from ...ops import shape as shaping
 from . import _dtypes as dtypes
+from ._clipping import saturate_cast
 from ._graph import get_default_graph
-from ._math import cast, floordiv, multiply, saturate_cast
+from ._math import cast, floordiv, multiply
 from ._nodes import convert, node
 from ._random_ops import random_uniform
 

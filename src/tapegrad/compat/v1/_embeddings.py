@@ -11,9 +11,9 @@ from ...ops import shape as shaping
 from ...primitive import constant as without_gradient
 from . import _dtypes as dtypes
 from ._arguments import beside, plain, sizes_argument, sizes_in
+from ._clipping import clip_by_norm
 from ._graph import get_default_graph
 from ._infer import Kind, kind_of
-from ._math import clip_by_norm
 from ._nodes import convert, node, operands
 from ._slicing import rows, sample_of_rows
 

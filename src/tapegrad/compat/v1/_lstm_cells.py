@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING, Any
 
+from ._clipping import clip_by_value
 from ._initializers import zeros_initializer
 from ._layer import last_size
 from ._math import matmul, tanh
@@ -131,8 +132,6 @@ class LSTMCell(LayerRNNCell):
 
     def call(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         """One step."""
-        from ._math import clip_by_value
-
         c, h = state if self._state_is_tuple else _parted(state, self._num_units)
         i, j, f, o = parts(add_bias(matmul(joined(inputs, h), self._kernel), self._bias), 4)
         f = f + self._forget_bias

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from . import _math, _slicing, _variables
+from . import _choices, _math, _slicing, _variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ mul = old("mul", "multiply", _math.multiply)
 neg = old("neg", "negative", _math.negative)
 op_scope = old("op_scope", "name_scope", _scoped)
 pack = old("pack", "stack", lambda values, axis=0, name="pack": _slicing.stack(values, axis, name))
-select = old("select", "where", lambda condition, t, e, name=None: _slicing.where(condition, t, e, name))
+select = old("select", "where", lambda condition, t, e, name=None: _choices.where(condition, t, e, name))
 sub = old("sub", "subtract", _math.subtract)
 unpack = old(
     "unpack", "unstack", lambda value, num=None, axis=0, name="unpack": _slicing.unstack(value, num, axis, name)

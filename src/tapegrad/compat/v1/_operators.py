@@ -39,7 +39,7 @@ def true_divided(x: Any, y: Any) -> Any:
 def _getitem(x: Any, key: Any, name: str | None = None) -> Tensor:
     keys = key if isinstance(key, tuple) else (key,)
     if any(isinstance(k, Tensor | Variable) and convert(k).dtype.is_bool for k in keys):
-        from ._slicing import boolean_mask
+        from ._choices import boolean_mask
 
         return boolean_mask(x, key)
     dynamic: list[Any] = []

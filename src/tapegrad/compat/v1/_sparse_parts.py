@@ -9,10 +9,10 @@ import numpy as np
 from ...ops import elementwise, indexing
 from ...ops import shape as shaping
 from ._arguments import axes_of, plain
+from ._choices import boolean_mask
 from ._graph import get_default_graph
 from ._infer import Kind, kind_of
 from ._nodes import convert, node
-from ._slicing import boolean_mask
 from ._sparse import SparseTensor, SparseTensorValue, _sparse, sparse_reorder, sparse_tensor_to_dense
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ from . import _math
 from ._activations import log_softmax, softmax, softplus
 from ._array import broadcast_static_shape, one_hot, reshape, transpose, zeros_like
 from ._array import shape_of as shape
+from ._choices import where
 from ._graph import get_default_graph
 from ._missing import not_covered
 from ._nodes import convert
 from ._random_ops import multinomial, random_normal, random_uniform
 from ._reductions import argmax, reduce_prod, reduce_sum
-from ._slicing import concat, where
+from ._slicing import concat
 
 if TYPE_CHECKING:
     from ._operation import Tensor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._clipping import saturate_cast
 from ._dtypes import (
     DType,
     as_dtype,
@@ -23,7 +24,7 @@ from ._dtypes import (
     uint64,
 )
 from ._dtypes import bool_ as bool
-from ._math import cast, saturate_cast
+from ._math import cast
 from ._missing import not_covered
 from ._string_ops import as_string
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from . import _math, _reductions
+from . import _clipping, _math, _reductions
 from ._activations import log_softmax, softmax, softplus, softsign
+from ._clipping import *
 from ._embeddings import in_top_k, top_k
 from ._math import *
 from ._math import div_no_nan as divide_no_nan
@@ -28,6 +29,7 @@ __all__ = [
     "top_k",
     "zero_fraction",
 ]
+__all__ += _clipping.__all__
 __all__ += _math.__all__
 __all__ += _reductions.__all__
 

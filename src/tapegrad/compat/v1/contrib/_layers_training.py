@@ -33,7 +33,7 @@ def optimize_loss(
     `clip_gradients` is the largest norm of all gradients together, or a function of the pairs of gradients.
     """
     from .. import train
-    from .._math import clip_by_global_norm
+    from .._clipping import clip_by_global_norm
 
     if gradient_noise_scale is not None or gradient_multipliers is not None:
         raise NotCoveredError(
