@@ -57,6 +57,7 @@ from ._random_ops import *
 from ._reductions import *
 from ._scatter import *
 from ._scopes import *
+from ._segments import *
 from ._session import InteractiveSession, Session
 from ._sets import *
 from ._shapes import Dimension, TensorShape

@@ -1,4 +1,4 @@
-"""Reductions, running sums, counts and sums of segments."""
+"""Reductions, running sums and counts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ops import reduction, shape
-from ...ops.indexing import index_add
 from ...primitive import constant as without_gradient
 from ...primitive import primitive
 from . import _dtypes as dtypes
-from ._arguments import axes_of, beside, chosen, fixed, plain
+from ._arguments import axes_of, chosen, fixed, plain
 from ._infer import Kind
 from ._nodes import convert, node, operands
 
@@ -41,10 +40,6 @@ __all__ = [
     "reduce_min",
     "reduce_prod",
     "reduce_sum",
-    "segment_max",
-    "segment_mean",
-    "segment_sum",
-    "unsorted_segment_sum",
 ]
 
 
@@ -208,7 +203,7 @@ def cumprod(x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = Fals
 
 
 # --------------------------------------------------------------------------------------------------
-# Counts, and sums of segments
+# Counts
 
 _counts = without_gradient(
     lambda cells, weights, *, shape, dtype: _counted(cells, weights, shape, dtype), name="confusion_counts"
@@ -281,47 +276,3 @@ def histogram_fixed_width(
         return _counts(cells(values, bounds), None, shape=(bins,), dtype=kind)
 
     return node("histogram_fixed_width", count, operands(values, value_range), name)  # type: ignore[no-any-return]
-
-
-def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
-    """The sum of the rows of `data` that have each number: `(N, ...), (N,) -> (num_segments, ...)`."""
-
-    def total(data: Any, ids: Any, count: Any) -> Any:
-        rest = data.shape[np.ndim(ids) :]
-        return index_add(np.zeros((int(plain(count)), *rest), data.dtype), ids, beside(data, ids))
-
-    return node("UnsortedSegmentSum", total, [data, segment_ids, num_segments], name)  # type: ignore[no-any-return]
-
-
-def _segments(kind: str, finish: Callable[..., Any]) -> Callable[..., Tensor]:
-    def reduce(data: Any, ids: Any) -> Any:
-        ids = plain(ids)
-        count = int(ids[-1]) + 1 if ids.size else 0
-        return finish(data, ids, count)
-
-    def call(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
-        def sample(data: Any, ids: Any) -> Any:
-            return Kind((None, *data.shape[1:]), data.dtype)
-
-        return node(kind, reduce, [data, segment_ids], name, sample=sample)  # type: ignore[no-any-return]
-
-    return call
-
-
-def _segment_sum(data: Any, ids: Any, count: int) -> Any:
-    return index_add(np.zeros((count, *data.shape[1:]), data.dtype), ids, data)
-
-
-def _segment_mean(data: Any, ids: Any, count: int) -> Any:
-    sizes = np.maximum(np.bincount(ids, minlength=count), 1).reshape(-1, *[1] * (data.ndim - 1))
-    return _segment_sum(data, ids, count) / sizes.astype(data.dtype)
-
-
-def _segment_max(data: Any, ids: Any, count: int) -> Any:
-    parts = [data[ids == place] for place in np.arange(count).tolist()]
-    return shape.stack([reduction.max(p, 0) if len(p) else np.zeros(data.shape[1:], data.dtype) for p in parts])
-
-
-segment_sum = _segments("SegmentSum", _segment_sum)
-segment_mean = _segments("SegmentMean", _segment_mean)
-segment_max = _segments("SegmentMax", _segment_max)

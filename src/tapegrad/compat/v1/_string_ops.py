@@ -35,6 +35,7 @@ __all__ = [
     "string_strip",
     "string_to_hash_bucket",
     "string_to_hash_bucket_fast",
+    "string_to_hash_bucket_strong",
     "string_to_number",
     "substr",
     "write_file",
@@ -180,6 +181,12 @@ def string_to_hash_bucket(
 def string_to_hash_bucket_fast(input: Any, num_buckets: Any, name: str | None = None) -> Tensor:
     """As `string_to_hash_bucket`."""
     return string_to_hash_bucket(input, num_buckets, name)
+
+
+def string_to_hash_bucket_strong(input: Any, num_buckets: Any, key: Any, name: str | None = None) -> Tensor:
+    """As `string_to_hash_bucket`, but the number depends on `key`, two whole numbers, too."""
+    count, prefix = int(fixed(num_buckets, "num_buckets")), b"%d %d " % tuple(fixed(key, "key"))
+    return _each("StringToHashBucketStrong", lambda s: bucket_of(prefix + s, count), [input], name, np.dtype(np.int64))
 
 
 def string_split(

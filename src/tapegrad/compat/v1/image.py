@@ -8,9 +8,10 @@ import numpy as np
 
 from ...ops import elementwise
 from ...ops import shape as shaping
-from . import _colours, _image_files, _resizing
+from . import _boxes, _colours, _image_files, _resizing
 from ._arguments import fixed, plain
 from ._array import pad
+from ._boxes import *
 from ._colours import *
 from ._graph import get_default_graph
 from ._image_files import *
@@ -41,6 +42,7 @@ __all__ = [
     "total_variation",
     "transpose_image",
 ]
+__all__ += _boxes.__all__
 __all__ += _colours.__all__
 __all__ += _image_files.__all__
 __all__ += _resizing.__all__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _clipping, _math, _reductions
+from . import _clipping, _math, _reductions, _segments
 from ._activations import log_softmax, softmax, softplus, softsign
 from ._clipping import *
 from ._embeddings import in_top_k, top_k
@@ -12,6 +12,7 @@ from ._missing import not_covered
 from ._normalization import l2_normalize, zero_fraction
 from ._reductions import *
 from ._reductions import reduce_euclidean_norm, reduce_std, reduce_variance
+from ._segments import *
 from ._slicing import invert_permutation
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
 __all__ += _clipping.__all__
 __all__ += _math.__all__
 __all__ += _reductions.__all__
+__all__ += _segments.__all__
 
 __getattr__ = not_covered(__name__)

@@ -9,6 +9,7 @@ from ._string_ops import string_split as split
 from ._string_ops import string_strip as strip
 from ._string_ops import string_to_hash_bucket as to_hash_bucket
 from ._string_ops import string_to_hash_bucket_fast as to_hash_bucket_fast
+from ._string_ops import string_to_hash_bucket_strong as to_hash_bucket_strong
 from ._string_ops import string_to_number as to_number
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "substr",
     "to_hash_bucket",
     "to_hash_bucket_fast",
+    "to_hash_bucket_strong",
     "to_number",
     "upper",
 ]
