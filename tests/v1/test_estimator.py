@@ -252,3 +252,20 @@ def test_how_columns_are_parsed_from_examples():
     assert spec["x"] == tf.FixedLenFeature((2,), tf.float32, [1.0, 2.0])
     assert spec["word"] == tf.VarLenFeature(tf.string)
     assert spec["id"] == tf.VarLenFeature(tf.int64)
+
+
+def test_a_model_function_gets_its_arguments_by_their_names(tmp_path):
+    def turned(mode, params, labels, features):
+        loss = tf.losses.mean_squared_error(labels, features * params["times"])
+        return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=tf.train.get_global_step().assign_add(1))
+
+    def inputs():
+        return tf.data.Dataset.from_tensors(([1.0, 2.0], [3.0, 6.0]))
+
+    def estimator(function):
+        return tf.estimator.Estimator(function, str(tmp_path), params={"times": 2.0})
+
+    estimator(turned).train(inputs, steps=1)
+    assert estimator(turned).evaluate(inputs)["loss"] == pytest.approx((1 + 4) / 2)
+    with pytest.raises(ValueError, match="must include features"):
+        estimator(lambda x, labels, mode: None).train(inputs)

@@ -295,10 +295,14 @@ class Estimator:
     def _spec(self, features: Any, labels: Any, mode: str) -> EstimatorSpec:
         get_or_create_global_step()
         names = inspect.signature(self._model_fn).parameters
-        given = {"labels": labels, "mode": mode, "params": self.params, "config": self.config}
+        given = {
+            "features": features, "labels": labels, "mode": mode, "params": self.params, "config": self.config,
+        }  # fmt: skip
+        if "features" not in names:
+            raise ValueError("model_fn must include features argument.")
         if labels is not None and "labels" not in names:
             raise ValueError("model_fn does not take labels, but input_fn returns labels.")
-        spec = self._model_fn(features, **{name: value for name, value in given.items() if name in names})
+        spec = self._model_fn(**{name: value for name, value in given.items() if name in names})
         if not isinstance(spec, EstimatorSpec):
             raise ValueError(f"model_fn should return an EstimatorSpec, got {type(spec).__name__}.")
         return spec
