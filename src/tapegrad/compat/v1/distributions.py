@@ -6,6 +6,7 @@ A batch of distributions has the shape that its parameters have together; `sampl
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from . import _dtypes as dtypes
@@ -15,7 +16,7 @@ from ._array import broadcast_static_shape, one_hot, reshape, transpose, zeros_l
 from ._array import shape_of as shape
 from ._choices import where
 from ._graph import get_default_graph
-from ._missing import not_covered
+from ._missing import NotCoveredError, not_covered
 from ._nodes import convert
 from ._random_ops import multinomial, random_normal, random_uniform
 from ._reductions import argmax, reduce_prod, reduce_sum
@@ -31,7 +32,7 @@ maths: Any = _math  # a tensor has its operators from elsewhere, so no checker k
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 
-class Distribution:
+class Distribution(ABC):
     """What all distributions have; a subclass tells how to draw and the logarithm of probabilities."""
 
     def __init__(self, dtype: dtypes.DType, name: str, *parameters: Any) -> None:
@@ -66,12 +67,12 @@ class Distribution:
                 whole = concat([sizes, self.batch_shape_tensor()], 0)
             return self._drawn(whole, seed)
 
-    def _drawn(self, sizes: Any, seed: int | None) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def _drawn(self, sizes: Any, seed: int | None) -> Tensor: ...
 
+    @abstractmethod
     def log_prob(self, value: Any, name: str = "log_prob") -> Tensor:
         """The logarithm of how probable, or of how dense, each value is."""
-        raise NotImplementedError
 
     def prob(self, value: Any, name: str = "prob") -> Tensor:
         """How probable, or how dense, each value is."""
@@ -79,11 +80,11 @@ class Distribution:
 
     def mean(self, name: str = "mean") -> Tensor:
         """The mean."""
-        raise NotImplementedError
+        raise NotCoveredError(f"{type(self).__name__} has no mean")
 
     def variance(self, name: str = "variance") -> Tensor:
         """The mean square of what is away from the mean."""
-        raise NotImplementedError
+        raise NotCoveredError(f"{type(self).__name__} has no variance")
 
     def stddev(self, name: str = "stddev") -> Tensor:
         """The root of the variance."""
@@ -315,7 +316,7 @@ def kl_divergence(
     """How much is lost where the second distribution, of the same class, stands for the first.
 
     Raises:
-        NotImplementedError: for two classes, and for uniform distributions.
+        NotCoveredError: for two classes, and for uniform distributions.
     """
     a, b = distribution_a, distribution_b
     with get_default_graph().name_scope(name or "KullbackLeibler"):
@@ -329,7 +330,7 @@ def kl_divergence(
         if isinstance(a, Categorical) and isinstance(b, Categorical):
             logs: Any = log_softmax(a.logits)
             return reduce_sum(maths.exp(logs) * (logs - log_softmax(b.logits)), -1)
-    raise NotImplementedError(
+    raise NotCoveredError(
         f"No KL(distribution_a || distribution_b) registered for distribution_a type {type(a).__name__} and "
         f"distribution_b type {type(b).__name__}"
     )
