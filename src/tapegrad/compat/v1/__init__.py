@@ -41,7 +41,7 @@ from ._dtypes import (
     uint64,
 )
 from ._dtypes import bool_ as bool
-from ._gradients import gradients
+from ._gradients import gradients, hessians
 from ._graph import Graph, get_default_graph, reset_default_graph
 from ._initializers import *
 from ._linear_algebra import *
@@ -86,37 +86,42 @@ from ._variables import (
 )
 
 __version__ = VERSION = "1.15.5"  # of the TensorFlow whose names these are
+GIT_VERSION, COMPILER_VERSION = f"v{VERSION}", "numba"
 newaxis = None
 
 # Imported when first asked for, so that a script pays for what it uses.
 _PARTS = {
-    "app", "compat", "contrib", "data", "distributions", "dtypes", "estimator", "examples", "feature_column", "flags",
-    "gfile", "image", "initializers", "io", "keras", "layers", "linalg", "logging", "losses", "math", "metrics", "nn",
-    "python", "python_io", "queue", "random", "sparse", "strings", "summary", "test", "train",
+    "app", "compat", "contrib", "data", "debugging", "distributions", "dtypes", "estimator", "examples",
+    "feature_column", "flags", "gfile", "image", "initializers", "io", "keras", "layers", "linalg", "logging",
+    "losses", "math", "metrics", "nest", "nn", "python", "python_io", "queue", "random", "signal", "sparse",
+    "spectral", "strings", "summary", "test", "train",
 }  # fmt: skip
 
 _FROM = {
     "AggregationMethod": "_behaviour", "Event": "summary", "FIFOQueue": "_queues",
     "FixedLenFeature": "_records_parsing", "FixedLenSequenceFeature": "_records_parsing",
     "FixedLengthRecordReader": "_readers", "IdentityReader": "_readers", "IndexedSlices": "_slices",
-    "PaddingFIFOQueue": "_queues", "QueueBase": "_queues", "RandomShuffleQueue": "_queues", "ReaderBase": "_readers",
-    "Summary": "summary", "TFRecordReader": "_readers", "TextLineReader": "_readers",
+    "PaddingFIFOQueue": "_queues", "QueueBase": "_queues", "RandomShuffleQueue": "_queues",
+    "ReaderBase": "_readers", "Summary": "summary", "TFRecordReader": "_readers", "TextLineReader": "_readers",
     "UnconnectedGradients": "_behaviour", "VarLenFeature": "_records_parsing", "VariableAggregation": "_behaviour",
     "VariableSynchronization": "_behaviour", "WholeFileReader": "_readers", "add_check_numerics_ops": "_behaviour",
-    "argsort": "_ordering", "assert_variables_initialized": "_behaviour", "depth_to_space": "_blocks",
-    "dimension_value": "_behaviour", "disable_control_flow_v2": "_behaviour", "disable_eager_execution": "_behaviour",
+    "angle": "_complex", "argsort": "_ordering", "assert_variables_initialized": "_behaviour",
+    "complex": "_complex", "conj": "_complex", "depth_to_space": "_blocks", "dimension_value": "_behaviour",
+    "disable_control_flow_v2": "_behaviour", "disable_eager_execution": "_behaviour",
     "disable_resource_variables": "_behaviour", "disable_tensor_equality": "_behaviour",
     "disable_v2_behavior": "_behaviour", "disable_v2_tensorshape": "_behaviour",
     "enable_resource_variables": "_behaviour", "ensure_shape": "_behaviour", "executing_eagerly": "_behaviour",
-    "extract_image_patches": "_blocks", "get_static_value": "_behaviour", "histogram_summary": "_old_summaries",
-    "image_summary": "_old_summaries", "is_tensor": "_behaviour", "merge_all_summaries": "_old_summaries",
-    "merge_summary": "_old_summaries", "parse_example": "_records_parsing", "parse_single_example": "_records_parsing",
-    "parse_single_sequence_example": "_sequence_examples",
-    "repeat": "_ordering", "resource_variables_enabled": "_behaviour", "roll": "_ordering",
-    "scalar_summary": "_old_summaries", "searchsorted": "_ordering", "sort": "_ordering", "space_to_depth": "_blocks",
-    "sparse_add": "_sparse_parts", "sparse_concat": "_sparse_parts", "sparse_reshape": "_sparse_parts",
-    "sparse_retain": "_sparse_parts", "sparse_softmax": "_sparse_parts", "sparse_transpose": "_sparse_parts",
-    "tables_initializer": "_behaviour", "unravel_index": "_ordering",
+    "extract_image_patches": "_blocks", "fft": "_complex", "fft2d": "_complex", "fft3d": "_complex",
+    "get_static_value": "_behaviour", "histogram_summary": "_old_summaries", "ifft": "_complex",
+    "ifft2d": "_complex", "ifft3d": "_complex", "imag": "_complex", "image_summary": "_old_summaries",
+    "is_tensor": "_behaviour", "merge_all_summaries": "_old_summaries", "merge_summary": "_old_summaries",
+    "parse_example": "_records_parsing", "parse_single_example": "_records_parsing",
+    "parse_single_sequence_example": "_sequence_examples", "real": "_complex", "repeat": "_ordering",
+    "resource_variables_enabled": "_behaviour", "roll": "_ordering", "scalar_summary": "_old_summaries",
+    "searchsorted": "_ordering", "sort": "_ordering", "space_to_depth": "_blocks", "sparse_add": "_sparse_parts",
+    "sparse_concat": "_sparse_parts", "sparse_reshape": "_sparse_parts", "sparse_retain": "_sparse_parts",
+    "sparse_softmax": "_sparse_parts", "sparse_transpose": "_sparse_parts", "tables_initializer": "_behaviour",
+    "unravel_index": "_ordering",
 }  # fmt: skip
 
 _not_there = _missing.not_covered(__name__)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._operation import Tensor
 
-__all__ = ["boolean_mask", "dynamic_partition", "dynamic_stitch", "reverse_sequence", "where"]
+__all__ = ["boolean_mask", "dynamic_partition", "dynamic_stitch", "reverse_sequence", "where", "where_v2"]
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
@@ -36,6 +36,13 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     if x is None or y is None:
         raise ValueError("x and y must both be non-None or both be None.")
     return node("Select", _selected, [condition, *operands(x, y)], name)  # type: ignore[no-any-return]
+
+
+def where_v2(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
+    """The same, with all three of shapes that are broadcast."""
+    if x is None or y is None:
+        return where(condition, x, y, name)
+    return node("SelectV2", elementwise.where, [convert(condition), *operands(x, y)], name)  # type: ignore[no-any-return]
 
 
 def _selected(condition: Any, x: Any, y: Any) -> Any:

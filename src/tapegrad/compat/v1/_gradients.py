@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,33 @@ def gradients(
             for x, tensors in lookups.items():
                 by_source[x] = joined(x, [by_source[tensor] for tensor in tensors], tensors)
     return [by_source.get(x) for x in sources]
+
+
+def hessians(
+    ys: Any,
+    xs: Any,
+    name: str = "hessians",
+    colocate_gradients_with_ops: bool = False,
+    gate_gradients: Any = False,
+    aggregation_method: Any = None,
+) -> list[Tensor]:
+    """The second derivatives of the sum of all `ys` for each of `xs`, of the shape of x, twice.
+
+    Raises ValueError for an x whose shape is not known while the graph is built.
+    """
+    from ._array import reshape, zeros_like
+
+    found = []
+    with get_default_graph().name_scope(name):
+        for x, first in zip(_listed(xs), gradients(ys, xs), strict=True):
+            sizes = kind_of(convert(x)).sizes
+            known = [n for n in sizes or () if n is not None]
+            if sizes is None or len(known) < len(sizes):
+                raise ValueError(f"hessians: expected an x whose shape is known, got {x!r}")
+            flat: Any = reshape(zeros_like(x) if first is None else first, [-1])
+            rows = [gradients(flat[i], x)[0] for i in range(math.prod(known))]
+            found.append(reshape([zeros_like(x) if row is None else row for row in rows], [*known, *known]))
+    return found
 
 
 def _listed(values: Any) -> list[Any]:

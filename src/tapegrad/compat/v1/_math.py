@@ -37,6 +37,7 @@ __all__ = [
     "check_numerics",
     "cos",
     "cosh",
+    "cross",
     "div",
     "div_no_nan",
     "divide",
@@ -346,3 +347,18 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
 def einsum(equation: str, *inputs: Any, name: str | None = None) -> Tensor:
     """Sums of products named by labels, as in `einsum("ij,jk->ik", x, y)`."""
     return node("einsum", lambda *arrays: product.einsum(equation, *arrays, optimize=True), operands(*inputs), name)  # type: ignore[no-any-return]
+
+
+def cross(a: Any, b: Any, name: str | None = None) -> Tensor:
+    """The vectors that stand upright on both, of vectors of three numbers along the last dimension."""
+    a, b = operands(a, b)
+    for x in (a, b):
+        if x.shape.ndims is not None and x.shape[-1].value not in (None, 3):
+            raise ValueError(f"cross: expected 3 numbers along the last dimension, got shape {x.shape}")
+    return node("Cross", _cross, [a, b], name)  # type: ignore[no-any-return]
+
+
+def _cross(a: Any, b: Any) -> Any:
+    (a_0, a_1, a_2), (b_0, b_1, b_2) = ([x[..., i] for i in range(3)] for x in (a, b))
+    parts = (a_1 * b_2 - a_2 * b_1, a_2 * b_0 - a_0 * b_2, a_0 * b_1 - a_1 * b_0)
+    return shape.stack(parts, -1) if any(hasattr(x, "_array") for x in (a, b)) else np.stack(parts, -1)
