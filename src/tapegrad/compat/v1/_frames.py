@@ -105,9 +105,13 @@ def enclosing(
     kinds: Callable[[], list[Kind]],
     count: int,
     name: str | None = None,
+    alone: bool = False,
     **params: Any,
 ) -> list[Tensor]:
-    """The operation that runs `bodies`: `function(run, inputs, given, ...)`, with `given[i]` for the i-th body."""
+    """The operation that runs `bodies`: `function(run, inputs, given, ...)`, with `given[i]` for the i-th body.
+
+    When it must be `alone`, no program has it.
+    """
     first = len(inputs)
     captured = [tensor for body in bodies for tensor in body.captured]
 
@@ -122,8 +126,8 @@ def enclosing(
     graph = get_default_graph()
     with graph.control_dependencies([op for body in bodies for op in body.waits]):
         return node(  # type: ignore[no-any-return]
-            kind, run_it, [*inputs, *captured], name, outputs=count, in_run=True,
-            python=any(body.python for body in bodies), sample=lambda *_, **__: kinds(), bodies=bodies, **params,
+            kind, run_it, [*inputs, *captured], name, outputs=count, in_run=True, bodies=bodies,
+            python=alone or any(body.python for body in bodies), sample=lambda *_, **__: kinds(), **params,
         )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Graph:
         self.frame: Frame | None = None
         self.seed: int | None = None
         self.finalized = False
+        self.gradient_names: dict[str, str] = {}  # for kinds of operations that are built now
         self.variable_store: Any = None  # what get_variable made, kept by _variable_scopes.py
 
     # Building
@@ -123,6 +124,17 @@ class Graph:
             yield self
         finally:
             _stack.graphs.remove(self)
+
+    @contextlib.contextmanager
+    def gradient_override_map(self, op_type_map: dict[str, str]) -> Iterator[None]:
+        """Inside of this block, operations of these types have the gradients that are registered under these names."""
+        if not isinstance(op_type_map, dict):
+            raise TypeError("op_type_map must be a dictionary mapping strings to strings")
+        before, self.gradient_names = self.gradient_names, {**self.gradient_names, **op_type_map}
+        try:
+            yield
+        finally:
+            self.gradient_names = before
 
     @contextlib.contextmanager
     def device(self, name: Any) -> Iterator[None]:

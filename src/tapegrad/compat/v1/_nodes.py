@@ -116,4 +116,11 @@ def node(
     op = graph.add(
         kind, function, tensors, name, outputs=outputs, python=python, in_run=in_run, sample=sample, params=params
     )
+    if graph.gradient_names:
+        gradient = graph.gradient_names.get(kind) or graph.gradient_names.get(kind[:1].upper() + kind[1:])
+        if gradient is not None:
+            from ._custom_gradients import overridden
+
+            found = overridden(op, gradient)
+            return found[0] if outputs is None else found
     return op.outputs[0] if outputs is None else op.outputs

@@ -145,6 +145,8 @@ class _Parts:
                 first.add(op)
         if any(op.in_run and not op.python and op.type != "Const" for op in first):
             return None
+        if plan.targets and any("bodies" in op.params for op in first):
+            return None  # a gradient may go through it, which would not be heard of
         middle = [op for op in operations if op not in first and op not in last]
         if not middle:
             return None
