@@ -8,7 +8,7 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_LINE = 64  # bytes of a cache line
+LINE = 64  # bytes of a cache line
 
 
 def to_read(array: Array) -> Array:
@@ -28,6 +28,6 @@ def flat_to_read(array: Array) -> Array:
 def aligned(size: int, dtype: Any) -> Array:
     """An array that begins where a cache line does: a vector that lies in two lines takes twice as long."""
     dtype = np.dtype(dtype)
-    array = np.empty(size + _LINE // dtype.itemsize, dtype)
-    start: int = -array.__array_interface__["data"][0] % _LINE // dtype.itemsize
+    array = np.empty(size + LINE // dtype.itemsize, dtype)
+    start: int = -array.__array_interface__["data"][0] % LINE // dtype.itemsize
     return array[start : start + size]

@@ -15,7 +15,8 @@ import numpy as np
 
 from . import correlation, depthwise, threads, winograd
 from .arrays import aligned
-from .tile import HEIGHTS, divisor, width, work
+from .heights import first_height, work
+from .tile import HEIGHTS, width
 from .workspace import Lent
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ def _filter_gradient(
         threads.run(
             correlation.correlate_filter, parts * slices, x.reshape(-1), tuple(shape), channels, g.reshape(-1),
             tuple(g_shape), g_channels, wide, partials, taps, _negative(at.before), at.strides, at.dilation,
-            rows, parts, slices, clipped, divisor(apart if clipped else together), total,
+            rows, parts, slices, clipped, first_height(apart if clipped else together), total,
             scratch=(
                 (0 if clipped else _seen(rows, g_shape[2], taps, at.strides, at.dilation, channels[1]), x.dtype),
                 (rows * g_shape[2] * panels * wide if g_channels[1] % wide else 0, x.dtype),

@@ -10,12 +10,11 @@ image row the taps of a filter row and the input channels lie side by side, so a
 
 from __future__ import annotations
 
+from .heights import fitting
 from .jit import compiled, inlined
 from .jobs import taken
 from .memory import clear, copy, get, put
-from .tile import HEIGHTS, run_tile
-
-_HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
+from .tile import run_tile
 
 
 @inlined
@@ -220,15 +219,7 @@ def correlate_filter(
                     to = part * size + (((z * kh + y) * lines + x) * across * columns + panel) * width
                     m = 0
                     while m < across:
-                        rest = across - m
-                        if rest >= height:
-                            h = height
-                        elif rest >= _HEIGHT_1:
-                            h = _HEIGHT_1
-                        elif rest >= _HEIGHT_2:
-                            h = _HEIGHT_2
-                        else:
-                            h = _HEIGHT_3
+                        h = fitting(across - m, height)
                         run_tile(
                             h, image, start + m, 1, a_step, segments, row_high - row_low, high_x - low,
                             g_buffer if packed else g, g_panel + (row_low * ow + low) * g_step, g_step, ow * g_step,

@@ -96,7 +96,7 @@ def _warn(done: str, error: Exception) -> None:
 
 
 # numba asks only whether the file of a kernel itself has changed, but kernels contain code from these as well.
-SHARED = ("atomic", "instructions", "jit", "jobs", "memory", "scalar", "tile", "transpose", "vectors")
+SHARED = ("atomic", "heights", "instructions", "jit", "jobs", "memory", "scalar", "tile", "transpose", "vectors")
 _SOURCES = hashlib.sha256(b"".join(pkgutil.get_data(__package__, f"{name}.py") or b"" for name in SHARED)).hexdigest()
 
 

@@ -19,6 +19,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from . import scalar
+from .heights import fitting
 from .instructions import (
     A_COLUMN,
     A_ROW,
@@ -75,7 +76,7 @@ WIDE = width(4)
 SCRATCH = 2 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in
 
 _F = np.float32
-_HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
+_HEIGHT_0 = HEIGHTS[0]
 _ONE, _ZERO = _F(1), _F(0)
 
 
@@ -287,15 +288,7 @@ def _multiply(code, p, out, a, b, scratch):
                     _put(to, n, _ZERO)
         m = 0
         while m < rows:
-            rest = rows - m
-            if rest >= _HEIGHT_0:
-                height = _HEIGHT_0
-            elif rest >= _HEIGHT_1:
-                height = _HEIGHT_1
-            elif rest >= _HEIGHT_2:
-                height = _HEIGHT_2
-            else:
-                height = _HEIGHT_3
+            height = fitting(rows - m, _HEIGHT_0)
             run_tile(height, a, m * x_row, x_row, x_step, scratch, 1, depth, panel, 0, WIDE, 0, edge, 0, WIDE, False)
             for i in range(height):
                 _cut(out + 4 * ((m + i) * columns + first), edge + 4 * i * WIDE, valid)

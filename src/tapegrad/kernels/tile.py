@@ -34,19 +34,6 @@ def width(itemsize: int) -> int:
     return VECTORS * LANES * 4 // itemsize
 
 
-def divisor(across: int) -> int:
-    """The tile height to start with: that which leaves the fewest rows to smaller tiles."""
-    return min((h for h in HEIGHTS if h <= across), key=lambda height: work(across, height))
-
-
-def work(across: int, height: int | None = None) -> int:
-    """How long tiles take for `across` rows, when those of `height` go first."""
-    rest, cost = across, 0
-    for h in (height or divisor(across), *HEIGHTS[1:]):
-        cost, rest = cost + (rest // h) * max(h, 4), rest % h
-    return cost
-
-
 @intrinsic
 def run_tile(
     context: Any, height: Any, a: Any, a_start: Any, a_row: Any, a_step: Any, segments: Any, count: Any, length: Any,

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import threads, winograd_places
+from .heights import first_height
 from .jit import LANES
-from .tile import HEIGHTS, divisor, width
+from .tile import HEIGHTS, width
 from .transpose import side
 from .workspace import Lent
 
@@ -119,7 +120,7 @@ def filter_gradient(
         threads.run(
             winograd_places.correlate_filter_tiles, 4 // rows * parts, x.reshape(-1), x.shape[2:4], x.shape[-1],
             channels, g.reshape(-1), g.shape[-1], g_channels, wide, partials, counts, origin, tiles, room, long,
-            rows, divisor(count),
+            rows, first_height(count),
             scratch=(
                 (PLACES * count + wide, x.dtype), (4 * rows * room * long, x.dtype),
                 (4 * rows * panels * room * wide, x.dtype), (1, np.intp),

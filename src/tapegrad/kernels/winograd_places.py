@@ -6,6 +6,7 @@ of an image, each of 2 x 2 results.
 
 from __future__ import annotations
 
+from .heights import fitting
 from .jit import compiled, inlined
 from .jobs import taken
 from .memory import clear, copy, get, put
@@ -13,7 +14,7 @@ from .tile import HEIGHTS, run_tile
 from .transpose import transpose
 from .vectors import BYTES, add, below, everywhere, load, multiply, spread, store, subtract
 
-_HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
+_HEIGHT_0 = HEIGHTS[0]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -313,15 +314,7 @@ def correlate_filter_tiles(
                 for panel in range(panels):
                     m = 0
                     while m < count:
-                        rest = count - m
-                        if rest >= height:
-                            h = height
-                        elif rest >= _HEIGHT_1:
-                            h = _HEIGHT_1
-                        elif rest >= _HEIGHT_2:
-                            h = _HEIGHT_2
-                        else:
-                            h = _HEIGHT_3
+                        h = fitting(count - m, height)
                         run_tile(
                             h, patches, place * room * long + m, 1, long, segments, 1, tiles,
                             results, (place * panels + panel) * room * width, width, 0,

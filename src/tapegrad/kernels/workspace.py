@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import aligned
+from .arrays import LINE, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _KEPT = 16 << 20
 _SHAPES = 64  # of scratch that a thread remembers
-_LINE = 64
 
 
 class _Kept(threading.local):
@@ -40,7 +39,7 @@ def scratch(wanted: Sequence[tuple[int, Any]]) -> list[Array]:
     key = tuple(wanted)
     found = _kept.views.get(key)
     if found is None:
-        sizes = [-(-size * np.dtype(dtype).itemsize // _LINE) * _LINE for size, dtype in wanted]
+        sizes = [-(-size * np.dtype(dtype).itemsize // LINE) * LINE for size, dtype in wanted]
         if sum(sizes) > _KEPT:
             return [aligned(size, dtype) for size, dtype in wanted]
         if sum(sizes) > _kept.scratch.size or len(_kept.views) >= _SHAPES:
