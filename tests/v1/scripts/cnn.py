@@ -6,7 +6,7 @@ import tempfile
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
-mnist = input_data.read_data_sets("/tmp/data/", one_hot=True)
+mnist = input_data.read_data_sets("/tmp/data/", one_hot=True, seed=3)
 steps, batch_size = 80, 64
 tf.set_random_seed(0)
 

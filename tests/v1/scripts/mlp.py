@@ -6,13 +6,13 @@ from tensorflow.examples.tutorials.mnist import input_data
 
 flags = tf.app.flags
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("epochs", 2, "Times that all images are seen")
+flags.DEFINE_integer("epochs", 5, "Times that all images are seen")
 flags.DEFINE_float("learning_rate", 2e-4, "Of momentum")
 flags.DEFINE_integer("batch_size", 256, "Images a step")
 
 
 def main(_):
-    mnist = input_data.read_data_sets("MNIST_data/", one_hot=True)
+    mnist = input_data.read_data_sets("MNIST_data/", one_hot=True, seed=3)
     x = tf.placeholder(tf.float32, [None, 784], name="x")
     y_ = tf.placeholder(tf.float32, [None, 10], name="labels")
 
