@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tapegrad as tg
-from tapegrad.static import trace
+from tapegrad.kernels import fused
+from tapegrad.static import blocks, trace
 from tapegrad.static.blocks import blocked
 from tapegrad.static.passes import needed
 from tapegrad.static.replay import Replay
@@ -124,3 +125,92 @@ def test_rows_too_long_for_a_block_are_left_alone():
     x, row = drawn(2, 40_000), drawn(40_000)
     program = trace(lambda x, row: tg.exp(x * row) + row, x, row)
     assert "blocks" not in [entry.name for entry in needed(blocked(program)).entries]
+
+
+def with_kernel(monkeypatch: Any, function: Any, *arrays: Any) -> tuple[list[Any], list[Any]]:
+    """What a program gives in blocks by the machine, and by a kernel of its own."""
+    replay = Replay(needed(blocked(trace(function, *arrays))))
+    by_machine = replay(list(arrays))
+    monkeypatch.setattr(blocks, "_WORTH", 0)
+    made = []
+    kernel = fused.kernel
+    monkeypatch.setattr(fused, "kernel", lambda *parts: made.append(parts) or kernel(*parts))
+    by_kernel = Replay(needed(blocked(trace(function, *arrays))))(list(arrays))
+    assert len(made) == 1
+    return by_machine, by_kernel
+
+
+def assert_same_numbers(got: Any, expected: Any) -> None:
+    """Bit for bit, except that NaN has many."""
+    got, expected = (np.where(np.isnan(x), np.float32(np.nan), x) for x in (got, expected))
+    assert got.tobytes() == expected.tobytes()
+
+
+SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 88.9, -104.5, 0.625, 3e38], np.float32)
+
+
+@pytest.mark.parametrize("size", [1 << 15 | 1, 40_007])
+def test_a_kernel_of_its_own_has_the_bits_of_the_machine(monkeypatch, size):
+    x, y, one = drawn(size), drawn(size, seed=1), drawn(1, seed=2)
+    x[: SPECIAL.size], y[-SPECIAL.size :] = SPECIAL, SPECIAL
+    x[100 : 100 + SPECIAL.size] = y[100 : 100 + SPECIAL.size] = SPECIAL
+
+    def steps(x, y, one):
+        compared = [x > y, x >= y, x < y, x <= y]
+        chosen = tg.maximum(x, y) * compared[0] - tg.minimum(y, x) * compared[1] + compared[2] * y + compared[3] * x
+        functions = tg.exp(x) + tg.log(y), tg.tanh(x) * one, tg.sigmoid(x) / (tg.sqrt(tg.abs(y)) + 0.5)
+        return chosen, *functions, tg.relu(x - y), -(x**2) * -3.0, tg.maximum(functions[1], x), functions[2] + 1.25
+
+    with np.errstate(all="ignore"):
+        by_machine, by_kernel = with_kernel(monkeypatch, steps, x, y, one)
+    for expected, got in zip(by_machine, by_kernel, strict=True):
+        assert_same_numbers(got, expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_graphs_by_a_kernel_of_their_own(monkeypatch, seed):
+    rng = np.random.default_rng(seed)
+    inputs = [drawn(190, 180, seed=i) for i in range(3)]
+    plan = [(rng.integers(len(OPS)), rng.integers(3 + i), rng.integers(3 + i)) for i in range(12)]
+
+    def steps(*arrays):
+        values = list(arrays)
+        for op, i, j in plan:
+            values.append(tg.tanh(OPS[op](values[i], values[j])) + values[j])
+        return values[-1], values[-4]
+
+    by_machine, by_kernel = with_kernel(monkeypatch, steps, *inputs)
+    for expected, got in zip(by_machine, by_kernel, strict=True):
+        assert_same_numbers(got, expected)
+
+
+def test_a_run_gets_a_kernel_when_it_has_been_busy_for_a_while(monkeypatch):
+    made = []
+    monkeypatch.setattr(fused, "kernel", lambda *parts: made.append(parts) or (lambda *arguments: None))
+    monkeypatch.setattr(blocks, "_WORTH", 5 * 2 * 40_000)
+    x, row = drawn(200, 200), drawn(200)
+    replay = Replay(needed(blocked(trace(lambda x: tg.exp(x) + x, x))))
+    for _ in range(5):
+        replay([x])
+    assert not made
+    for _ in range(3):
+        replay([x])
+    assert len(made) == 1
+    broadcast = Replay(needed(blocked(trace(lambda x, row: tg.exp(x) + row, x, row))))
+    for _ in range(8):
+        broadcast([x, row])
+    assert len(made) == 1
+
+
+def test_a_run_for_which_no_kernel_can_be_made_goes_on(monkeypatch):
+    def fail(*parts):
+        raise OSError("no memory for code")
+
+    monkeypatch.setattr(fused, "kernel", fail)
+    monkeypatch.setattr(blocks, "_WORTH", 0)
+    x = drawn(200, 200)
+    replay = Replay(needed(blocked(trace(lambda x: tg.exp(x) * x, x))))
+    with pytest.warns(RuntimeWarning, match="no kernel could be made of 2 elementwise steps"):
+        first = replay([x])
+    np.testing.assert_array_equal(first[0], replay([x])[0])
+    np.testing.assert_allclose(first[0], np.exp(x) * x, rtol=1e-6)

@@ -28,6 +28,10 @@ def flat_to_read(array: Array) -> Array:
 def aligned(size: int, dtype: Any) -> Array:
     """An array that begins where a cache line does: a vector that lies in two lines takes twice as long."""
     dtype = np.dtype(dtype)
-    array = np.empty(size + LINE // dtype.itemsize, dtype)
-    start: int = -array.__array_interface__["data"][0] % LINE // dtype.itemsize
-    return array[start : start + size]
+    return at_line(np.empty(size + LINE // dtype.itemsize, dtype))[:size]
+
+
+def at_line(array: Array) -> Array:
+    """The view of an array from the first cache line on that begins in it."""
+    start: int = -array.__array_interface__["data"][0] % LINE // array.itemsize
+    return array[start:]

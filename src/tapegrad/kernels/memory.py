@@ -76,12 +76,16 @@ def fetch_ahead(context: Any, array: Any, index: Any) -> Any:
     """Begin to bring the cache line of `array[index]` near, and do not wait for it; it need not exist."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
-        place = builder.bitcast(_place(context, builder, signature.args[0], *arguments), byte)
-        # To be read, wanted again and again, and it is data.
-        builder.call(function, [place, *(ir.Constant(number, value) for value in (0, 3, 1))])
+        prefetch(builder, _place(context, builder, signature.args[0], *arguments))
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
+
+
+def prefetch(builder: Any, place: Any) -> None:
+    """LLVM's instruction to bring the cache line at a pointer near; nothing is wrong if there is none."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+    # To be read, wanted again and again, and it is data.
+    builder.call(function, [builder.bitcast(place, byte), *(number(value) for value in (0, 3, 1))])

@@ -20,33 +20,46 @@ _F = np.float32
 
 
 @intrinsic
-def _number(context: Any, bits: Any) -> Any:
-    """The float32 of these bits."""
+def _bits(context: Any, x: Any) -> Any:
+    """The bits of a float32."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
-
-
-@intrinsic
-def _whole(context: Any, x: Any) -> Any:
-    """A float32 that is a whole number, as an int32."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fptosi(arguments[0], ir.IntType(32))
+        return builder.bitcast(arguments[0], ir.IntType(32))
 
     return types.int32(types.float32), generate
 
 
 @intrinsic
-def _shifted(context: Any, x: Any, by: Any) -> Any:
-    """An int32 shifted to the left, or to the right by a negative number, which is constant."""
+def _power_of_two(context: Any, n: Any) -> Any:
+    """The float32 2**(n - 127), of the last eight bits of an int32; the ninth is its sign."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.shl(*arguments)
+        return builder.bitcast(builder.shl(arguments[0], ir.Constant(ir.IntType(32), 23)), ir.FloatType())
 
-    return types.int32(types.int32, types.int32), generate
+    return types.float32(types.int32), generate
+
+
+@intrinsic
+def _half(context: Any, n: Any) -> Any:
+    """Half of an int32 that is not negative, rounded down."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.lshr(arguments[0], ir.Constant(ir.IntType(32), 1))
+
+    return types.int32(types.int32), generate
+
+
+@intrinsic
+def _signed(context: Any, size: Any, x: Any) -> Any:
+    """A float32 that is not negative, with the sign of `x`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.IntType(32)
+        size, x = (builder.bitcast(argument, number) for argument in arguments)
+        sign = builder.and_(x, ir.Constant(number, 0x80000000))
+        return builder.bitcast(builder.or_(size, sign), ir.FloatType())
+
+    return types.float32(types.float32, types.float32), generate
 
 
 @intrinsic
@@ -74,27 +87,28 @@ def _fraction(context: Any, x: Any) -> Any:
 
 
 _LOG2_E, _LN2_HIGH, _LN2_LOW = _F(1.44269504088896341), _F(0.693359375), _F(-2.12194440e-4)
-_ROUND = _F(12582912.0)  # 1.5 * 2**23: what is added to it is rounded to a whole number
 _E0, _E1, _E2 = _F(1.9875691500e-4), _F(1.3981999507e-3), _F(8.3334519073e-3)
 _E3, _E4, _E5 = _F(4.1665795894e-2), _F(1.6666665459e-1), _F(5.0000001201e-1)
 _LARGEST, _SMALLEST = _F(89.0), _F(-104.0)  # beyond which exp is infinite, and zero
 _ONE, _TWO, _HALF, _ZERO = _F(1), _F(2), _F(0.5), _F(0)
-_BIAS, _FRACTION = np.int32(127), np.int32(23)
+# What is added to 1.5 * 2**23 is rounded to a whole number, and stands in the last bits, here with the bias of a
+# float32's exponent, or twice that.
+_ROUND, _ROUND_TWICE = _F(12582912.0 + 127), _F(12582912.0 + 254)
 
 
 @contracted
 def exp(x):
     """e to the power of x."""
-    t = min(_LARGEST, x)
-    t = max(_SMALLEST, t)
-    n = (t * _LOG2_E + _ROUND) - _ROUND
+    t = min(x, _LARGEST)  # in this order NaN stays
+    t = max(t, _SMALLEST)
+    rounded = t * _LOG2_E + _ROUND_TWICE
+    n = rounded - _ROUND_TWICE
     r = t - n * _LN2_HIGH - n * _LN2_LOW
-    p = ((((_E0 * r + _E1) * r + _E2) * r + _E3) * r + _E4) * r + _E5
-    y = p * (r * r) + r + _ONE
+    y = ((((((_E0 * r + _E1) * r + _E2) * r + _E3) * r + _E4) * r + _E5) * r + _ONE) * r + _ONE
     # 2**n in two factors: one alone would overflow where the result does not, and lose subnormal results.
-    half = (n * _HALF + _ROUND) - _ROUND
-    y = y * _number(_shifted(_whole(half) + _BIAS, _FRACTION)) * _number(_shifted(_whole(n - half) + _BIAS, _FRACTION))
-    return x if x != x else y
+    both = _bits(rounded)
+    half = _half(both)
+    return y * _power_of_two(half) * _power_of_two(both - half)
 
 
 _L0, _L1, _L2 = _F(7.0376836292e-2), _F(-1.1514610310e-1), _F(1.1676998740e-1)
@@ -124,18 +138,24 @@ def log(x):
 
 _T0, _T1, _T2 = _F(-5.70498872745e-3), _F(2.06390887954e-2), _F(-5.37397155531e-2)
 _T3, _T4, _NEAR = _F(1.33314422036e-1), _F(-3.33332819422e-1), _F(0.625)
+_FLAT = _F(18.5)  # twice the number from which on tanh is 1
 
 
 @contracted
 def tanh(x):
     """The hyperbolic tangent."""
+    size = abs(x)
     z = x * x
-    near = ((((_T0 * z + _T1) * z + _T2) * z + _T3) * z + _T4) * z * x + x
-    size = x if x > _ZERO else -x
-    far = _ONE - _TWO / (exp(size + size) + _ONE)
-    far = far if x > _ZERO else -far
-    y = near if size < _NEAR else far
-    return x if x != x or x == _ZERO else y  # NaN, and zeros of either sign, are what they were
+    near = ((((_T0 * z + _T1) * z + _T2) * z + _T3) * z + _T4) * z * size + size
+    # 1 - 2 / (exp(2 * size) + 1), with an exp that needs no care for what is very large or small.
+    t = size + size
+    t = min(t, _FLAT)
+    rounded = t * _LOG2_E + _ROUND
+    n = rounded - _ROUND
+    r = t - n * _LN2_HIGH - n * _LN2_LOW
+    e = ((((((_E0 * r + _E1) * r + _E2) * r + _E3) * r + _E4) * r + _E5) * r + _ONE) * r + _ONE
+    far = _ONE - _TWO / (e * _power_of_two(_bits(rounded)) + _ONE)
+    return _signed(near if size < _NEAR else far, x)
 
 
 @contracted

@@ -6,13 +6,14 @@ needs for a moment, that took up to three times as long as its work. A thread ke
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import LINE, aligned
+from .arrays import LINE, aligned, at_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,14 +77,14 @@ class Lent:
 
 
 class Recycled:
-    """Large arrays of one shape and dtype, which are given out again when nobody else holds them or a part of them."""
+    """Large arrays of one shape and dtype, which are given out again when nobody holds them or a part of them."""
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, count: int) -> None:
-        self._shape, self._dtype, self._count = shape, dtype, count
-        self._pool: list[Array] = []
+        self._shape, self._dtype, self._count = shape, np.dtype(dtype), count
+        self._pool: list[Array] = []  # the memory; what is given out are views of it
 
     def take(self) -> list[Array]:
-        """`count` arrays, with anything in them."""
+        """`count` arrays, with anything in them; they begin at cache lines."""
         free: list[Array] = []
         held: list[Array] = []
         while self._pool:
@@ -93,13 +94,16 @@ class Recycled:
                 break
             reusable = len(free) < self._count and _references(one) == _ALONE
             (free if reusable else held).append(one[0])
-        free += [np.empty(self._shape, self._dtype) for _ in range(self._count - len(free))]
+        size = math.prod(self._shape)
+        while len(free) < self._count:
+            free.append(np.empty(size * self._dtype.itemsize + LINE, np.uint8))
         self._pool += (held + free)[-2 * self._count :]
-        return free
+        pieces = (at_line(memory)[: size * self._dtype.itemsize] for memory in free)
+        return [piece.view(self._dtype).reshape(self._shape) for piece in pieces]
 
 
 def _references(one: list[Array]) -> int:
-    """How often the array in a list is referred to; what counts besides differs between Pythons."""
+    """How often the array in a list is referred to, also by its views; what counts besides differs between Pythons."""
     return sys.getrefcount(one[0])
 
 

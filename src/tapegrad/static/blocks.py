@@ -2,29 +2,34 @@
 
 Op by op, every result of a large array goes out to memory and comes back. Here all steps are done for a block of a few
 thousand numbers, which stays in the cache, before the next; several threads take blocks. Operands may be whole arrays,
-single numbers, rows or columns that are broadcast.
+single numbers, rows or columns that are broadcast. A run that has been executed for as long as compiling takes gets a
+kernel of its own, if it has no rows or columns.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.instructions import BUFFER, FIELDS, NUMBERS, SPREAD, SQUARE
+from ..kernels import threads
+from ..kernels.instructions import BUFFER, CHUNK, FIELDS, NUMBERS, SPREAD, SQUARE
 from ..kernels.workspace import Recycled
 from .machine import COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
 from .program import Entry, Program, Variable
-from .runs import F4, Numbers, Unsuitable, execute, gathered
+from .runs import F4, Numbers, Unsuitable, addresses, execute, gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _BLOCK = 1024  # numbers
 _ALONE = 1 << 18  # numbers from which even one step is worth while, for its threads
 _PARALLEL = 1 << 16
 _RECYCLED = 1 << 20  # numbers of an array from which its memory is used again, when nobody holds it
+_WORTH = 1 << 32  # numbers, times steps, that the machine does in about the time in which a kernel is compiled
+_JOB = 1 << 16  # numbers, in such a kernel
 _WIDEST = 1 << 14  # numbers of a row, where rows or columns are broadcast: a block has whole rows
 
 
@@ -104,6 +109,8 @@ class Blocks:
         self._pieces: dict[Variable, int] = {}
         self._code = self._written(entries)
         self._numbers = self._python.array()
+        self._kernel: Callable[..., None] | None = None
+        self._left = _WORTH if self._columns == 1 and len(self._code) > 1 else math.inf
 
     def _written(self, entries: list[Entry]) -> Any:
         last = {variable: place for place, entry in enumerate(entries) for variable in entry.inputs()}
@@ -143,8 +150,30 @@ class Blocks:
     def __call__(self, *arrays: Any) -> list[Any]:
         results = self._made.take() if self._made else [np.empty(self.shape, F4) for _ in range(self._results)]
         parallel = self._rows * self._columns > _PARALLEL
-        execute(self._code, self._numbers, results, arrays, self._room, self._block, self._rows, parallel)
+        if self._left <= 0:
+            self._compile()
+        if self._kernel:
+            bases, _kept = addresses(self._numbers, results, arrays)
+            jobs = -(-self._rows // _JOB)
+            threads.run(self._kernel, jobs, bases, _JOB, self._rows, parallel=parallel)
+        else:
+            execute(self._code, self._numbers, results, arrays, self._room, self._block, self._rows, parallel)
+            self._left -= self._rows * len(self._code)
         return results
+
+    def _compile(self) -> None:
+        from ..kernels import fused
+
+        self._left = math.inf
+        try:
+            self._kernel = fused.kernel(self._code, self._numbers[::CHUNK].tolist())
+        except Exception as error:
+            warnings.warn(
+                f"compile: no kernel could be made of {len(self._code)} elementwise steps ({error!r}), so they go on "
+                "step by step",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def __repr__(self) -> str:
         return f"blocks of {len(self._code)} steps"

@@ -123,12 +123,17 @@ def execute(
     Each thread has a buffer of `room` numbers.
     """
     run, function, scratch = _machine()
-    inputs = [_in_memory(array) for array in inputs]
-    places = [array.__array_interface__["data"][0] for array in (numbers, *results, *inputs)]
+    bases, _kept = addresses(numbers, results, inputs)
     run(
-        function, -(-rows // block) if block else 1, code, np.array([0, *places]), block, rows,
+        function, -(-rows // block) if block else 1, code, bases, block, rows,
         scratch=((scratch, F4), (max(room, 1), F4)), parallel=parallel,
     )  # fmt: skip
+
+
+def addresses(numbers: Any, results: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """Where the arrays of a run are, as its instructions count them, and what must be kept as long as that is used."""
+    inputs = [_in_memory(array) for array in inputs]
+    return np.array([0, *(array.__array_interface__["data"][0] for array in (numbers, *results, *inputs))]), inputs
 
 
 @functools.cache
