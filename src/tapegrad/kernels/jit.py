@@ -44,7 +44,6 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 called = numba.njit(**_OPTIONS)  # for functions that kernels call
-contracted = numba.njit(fastmath={"contract"}, **_OPTIONS)  # the same, where a product and a sum may be rounded once
 inlined = numba.njit(inline="always", **_OPTIONS)  # for the small functions that kernels share
 
 
@@ -96,7 +95,10 @@ def _warn(done: str, error: Exception) -> None:
 
 
 # numba asks only whether the file of a kernel itself has changed, but kernels contain code from these as well.
-SHARED = ("atomic", "heights", "instructions", "jit", "jobs", "memory", "scalar", "tile", "transpose", "vectors")
+SHARED = (
+    "atomic", "heights", "instructions", "jit", "jobs", "memory", "scalar", "steps", "tile", "transpose", "values",
+    "vectors",
+)  # fmt: skip
 _SOURCES = hashlib.sha256(b"".join(pkgutil.get_data(__package__, f"{name}.py") or b"" for name in SHARED)).hexdigest()
 
 

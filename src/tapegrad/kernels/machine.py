@@ -18,13 +18,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from . import scalar
 from .heights import fitting
 from .instructions import (
     A_COLUMN,
     A_ROW,
     A_START,
-    ABSOLUTE,
     ADD,
     B_COLUMN,
     B_ROW,
@@ -36,43 +34,30 @@ from .instructions import (
     COPY,
     DEEPEST,
     DEPTH,
-    DIVIDE,
-    EXP,
-    GREATER,
-    GREATER_EQUAL,
     LARGEST_COLUMN,
-    LESS,
-    LESS_EQUAL,
-    LOG,
     MATMUL,
-    MAXIMUM,
-    MINIMUM,
-    MULTIPLY,
     NEGATIVE,
     OUT,
     OUT_ROW,
     OUT_START,
-    RELU,
     ROWS,
-    SIGMOID,
     SPREAD,
-    SQRT,
-    SQUARE,
-    SUBTRACT,
     SUM_COLUMNS,
     SUM_ROWS,
-    TANH,
     A,
     B,
 )  # fmt: skip
-from .jit import called, compiled, inlined
+from .jit import LANES, compiled, inlined
 from .jobs import taken
+from .steps import STEPS, Loop, operands, step
 from .tile import HEIGHTS, run_tile, width
+from .values import INDEX, NUMBER
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 WIDE = width(4)
+_AT_ONCE = 2  # vectors
 SCRATCH = 2 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in
 
 _F = np.float32
@@ -181,78 +166,62 @@ def _is_run(row, column, columns):
     return column == SPREAD or (row == columns * column and (column == 1 or column == 0))
 
 
-@called
-def _of_two(code, out, a, b, count):
-    """A run of numbers, each made of one of `a` and one of `b`."""
-    if code == ADD:
-        for i in range(count):
-            _put(out, i, _get(a, i) + _get(b, i))
-    elif code == SUBTRACT:
-        for i in range(count):
-            _put(out, i, _get(a, i) - _get(b, i))
-    elif code == MULTIPLY:
-        for i in range(count):
-            _put(out, i, _get(a, i) * _get(b, i))
-    elif code == DIVIDE:
-        for i in range(count):
-            _put(out, i, _get(a, i) / _get(b, i))
-    elif code == MAXIMUM:
-        for i in range(count):
-            x, y = _get(a, i), _get(b, i)
-            _put(out, i, x if x >= y or x != x else y)
-    elif code == MINIMUM:
-        for i in range(count):
-            x, y = _get(a, i), _get(b, i)
-            _put(out, i, x if x <= y or x != x else y)
-    elif code == GREATER:
-        for i in range(count):
-            _put(out, i, _ONE if _get(a, i) > _get(b, i) else _ZERO)
-    elif code == GREATER_EQUAL:
-        for i in range(count):
-            _put(out, i, _ONE if _get(a, i) >= _get(b, i) else _ZERO)
-    elif code == LESS:
-        for i in range(count):
-            _put(out, i, _ONE if _get(a, i) < _get(b, i) else _ZERO)
-    elif code == LESS_EQUAL:
-        for i in range(count):
-            _put(out, i, _ONE if _get(a, i) <= _get(b, i) else _ZERO)
+def _write_run(builder: Any, code: int, out: Any, places: Any, count: Any) -> None:
+    """The loop of an elementwise instruction over numbers that stand side by side."""
+
+    def body(loop: Loop) -> None:
+        values = [loop.get(place) for place in places[: operands(code)]]
+        loop.put(step(builder, code, values), out)
+
+    Loop(builder, INDEX(0), count, body, vectorize_width=LANES, interleave_count=_AT_ONCE)
 
 
-@called
-def _of_one(code, out, a, count):
-    """A run of numbers, each made of one of `a`."""
-    if code == NEGATIVE:
+def _pointers(builder: Any, addresses: Any) -> list[Any]:
+    return [builder.inttoptr(address, NUMBER.as_pointer()) for address in addresses]
+
+
+@intrinsic
+def _elementwise(context: Any, code: Any, out: Any, a: Any, b: Any, count: Any) -> Any:
+    """A run of numbers, each made of one of `a` and, if the instruction takes two, of one of `b`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        code, *addresses, count = arguments
+        out, *places = _pointers(builder, addresses)
+        after = builder.append_basic_block()
+        choice = builder.switch(code, after)
+        for each in STEPS:
+            block = builder.append_basic_block()
+            choice.add_case(INDEX(each), block)
+            builder.position_at_end(block)
+            _write_run(builder, each, out, places, count)
+            builder.branch(after)
+        builder.position_at_end(after)
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 5), generate
+
+
+@intrinsic
+def _add_run(context: Any, out: Any, a: Any, count: Any) -> Any:
+    """Add a run of numbers to another."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *addresses, count = arguments
+        out, a = _pointers(builder, addresses)
+        _write_run(builder, ADD, out, [out, a], count)
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 3), generate
+
+
+@inlined
+def _add(out, a, count):
+    """The same, for a run that is often too short for a vector."""
+    if count < LANES:
         for i in range(count):
-            _put(out, i, -_get(a, i))
-    elif code == ABSOLUTE:
-        for i in range(count):
-            _put(out, i, abs(_get(a, i)))
-    elif code == SQRT:
-        for i in range(count):
-            _put(out, i, np.sqrt(_get(a, i)))
-    elif code == SQUARE:
-        for i in range(count):
-            x = _get(a, i)
-            _put(out, i, x * x)
-    elif code == EXP:
-        for i in range(count):
-            _put(out, i, scalar.exp(_get(a, i)))
-    elif code == LOG:
-        for i in range(count):
-            _put(out, i, scalar.log(_get(a, i)))
-    elif code == TANH:
-        for i in range(count):
-            _put(out, i, scalar.tanh(_get(a, i)))
-    elif code == SIGMOID:
-        for i in range(count):
-            _put(out, i, scalar.sigmoid(_get(a, i)))
-    elif code == RELU:
-        for i in range(count):
-            x = _get(a, i)
-            _put(out, i, x if x > _ZERO or x != x else _ZERO)
-    elif code == COPY:
-        for i in range(count):
-            _put(out, i, _get(a, i))
+            _put(out, i, _get(out, i) + _get(a, i))
+    else:
+        _add_run(out, a, count)
 
 
 @inlined
@@ -312,18 +281,6 @@ def _sum_row(place, columns, step):
     return _F((s0 + s1) + (s2 + s3))
 
 
-@called
-def _sum_rows(out, a, row, column, rows, columns, room):
-    """The sum of all rows, in order."""
-    for c in range(0, columns, CHUNK):
-        count = min(CHUNK, columns - c)
-        for r in range(rows):
-            place = _operand(a, row, column, r, c, count, room)
-            for i in range(count):
-                value = _get(place, i)
-                _put(out, c + i, value if r == 0 else _get(out, c + i) + value)
-
-
 @inlined
 def _largest(place, columns, step):
     """The largest number of a row; what is no number is larger than all."""
@@ -360,23 +317,23 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
             elif kind == LARGEST_COLUMN:
                 for r in range(rows):
                     _put(out, r, _largest(a + 4 * r * a_row, columns, a_column))
-            elif kind == SUM_ROWS:
-                _sum_rows(out, a, a_row, a_column, rows, columns, room)
             else:
-                two = kind < NEGATIVE
+                two, summed = kind < NEGATIVE, kind == SUM_ROWS
                 if (
                     out_row == columns
                     and _is_run(a_row, a_column, columns)
                     and (not two or _is_run(b_row, b_column, columns))
                 ):  # one run of numbers, or one number, everywhere
                     rows, columns = 1, rows * columns
-                for r in range(rows):
-                    for c in range(0, columns, CHUNK):
-                        count = min(CHUNK, columns - c)
+                for c in range(0, columns, CHUNK):
+                    count = min(CHUNK, columns - c)
+                    for r in range(1 if summed else rows):
                         to = out + 4 * (r * out_row + c)
-                        x = _operand(a, a_row, a_column, r, c, count, room)
+                        x = y = _operand(a, a_row, a_column, r, c, count, room)
                         if two:
                             y = _operand(b, b_row, b_column, r, c, count, room + 4 * CHUNK)
-                            _of_two(kind, to, x, y, count)
-                        else:
-                            _of_one(kind, to, x, count)
+                        _elementwise(COPY if summed else kind, to, x, y, count)
+                    if summed:
+                        for r in range(1, rows):
+                            x = _operand(a, a_row, a_column, r, c, count, room)
+                            _add(out + 4 * c, x, count)

@@ -1,0 +1,93 @@
+"""Numbers of a compiled function while it is being written: Python's operators on them write LLVM's instructions.
+
+What takes part in many loops is written like this, as a function of `Value`. Compiled by numba, it would be typed and
+optimised by itself first and then again in each place, and LLVM might leave a call in the loop, which keeps it from
+using vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+INDEX, NUMBER, BITS = ir.IntType(64), ir.FloatType(), ir.IntType(32)
+
+
+class Value:
+    """A float32, 32 bits of one, or whether something is so. Python's numbers take part as float32."""
+
+    def __init__(self, builder: Any, value: Any, flags: tuple[str, ...] = ()) -> None:
+        self.builder = builder
+        self.value = value
+        self._flags = flags
+
+    def contracted(self) -> Value:
+        """The same number, whose products may be added without being rounded first; so may what is made of it."""
+        return Value(self.builder, self.value, ("contract",))
+
+    def new(self, value: Any) -> Value:
+        """What instructions of one's own have made of this."""
+        return Value(self.builder, value, self._flags)
+
+    def operand(self, other: Any) -> Any:
+        """A value of LLVM for a Value, or for a number of Python."""
+        return other.value if isinstance(other, Value) else NUMBER(float(other))
+
+    def __add__(self, other: Any) -> Value:
+        return self.new(self.builder.fadd(self.value, self.operand(other), flags=self._flags))
+
+    def __sub__(self, other: Any) -> Value:
+        return self.new(self.builder.fsub(self.value, self.operand(other), flags=self._flags))
+
+    def __rsub__(self, other: Any) -> Value:
+        return self.new(self.builder.fsub(self.operand(other), self.value, flags=self._flags))
+
+    def __mul__(self, other: Any) -> Value:
+        return self.new(self.builder.fmul(self.value, self.operand(other), flags=self._flags))
+
+    def __truediv__(self, other: Any) -> Value:
+        return self.new(self.builder.fdiv(self.value, self.operand(other), flags=self._flags))
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return self.new(self.builder.fdiv(self.operand(other), self.value, flags=self._flags))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Value:
+        return self.new(self.builder.fneg(self.value))
+
+    def __abs__(self) -> Value:
+        return self._called("llvm.fabs")
+
+    def sqrt(self) -> Value:
+        """The square root."""
+        return self._called("llvm.sqrt")
+
+    def _called(self, name: str) -> Value:
+        return self.new(self.builder.call(self.builder.module.declare_intrinsic(name, [NUMBER]), [self.value]))
+
+    # Comparisons, which are all false for what is no number
+
+    def __lt__(self, other: Any) -> Value:
+        return self.new(self.builder.fcmp_ordered("<", self.value, self.operand(other)))
+
+    def __le__(self, other: Any) -> Value:
+        return self.new(self.builder.fcmp_ordered("<=", self.value, self.operand(other)))
+
+    def __gt__(self, other: Any) -> Value:
+        return self.new(self.builder.fcmp_ordered(">", self.value, self.operand(other)))
+
+    def __ge__(self, other: Any) -> Value:
+        return self.new(self.builder.fcmp_ordered(">=", self.value, self.operand(other)))
+
+    def is_nan(self) -> Value:
+        """Whether this is no number."""
+        return self.new(self.builder.fcmp_unordered("uno", self.value, self.value))
+
+    def __or__(self, other: Value) -> Value:
+        return self.new(self.builder.or_(self.value, other.value))
+
+    def choose(self, x: Any, y: Any) -> Value:
+        """`x` where this is so, else `y`."""
+        return self.new(self.builder.select(self.value, self.operand(x), self.operand(y)))
