@@ -429,9 +429,10 @@ with warnings.catch_warnings(record=True) as caught:
     y, pullback = tg.vjp(tg.conv2d, x, filters)
     results = y, *pullback(np.roll(y, 1))
 print([str(w.message)[:60] for w in caught])
-from tapegrad.kernels import correlation, plain
+from tapegrad.kernels import correlation
+from tapegrad.kernels import plain_convolution as plain
 from tapegrad.ops import convolution
-convolution._kernels = lambda dtype: plain
+convolution.kernels = lambda dtype, name: plain
 y, pullback = tg.vjp(tg.conv2d, x, filters)
 for ours, theirs in zip(results, (y, *pullback(np.roll(y, 1)))):
     np.testing.assert_array_equal(ours, theirs)
@@ -513,7 +514,7 @@ def test_without_the_compiler_results_are_the_same():
             for ours, theirs in zip(pullback(g), naive.gradients(x, filters, g, **options)):
                 np.testing.assert_array_equal(ours, theirs)
         import sys
-        print("tapegrad.kernels.correlation" in sys.modules, "tapegrad.kernels.plain" in sys.modules)
+        print("tapegrad.kernels.correlation" in sys.modules, "tapegrad.kernels.plain_convolution" in sys.modules)
     """
     assert run_python(code, NUMBA_DISABLE_JIT="1").stdout.split() == ["False", "True"]
 
@@ -531,12 +532,13 @@ def test_no_arguments_can_crash_the_process():
         from hypothesis import HealthCheck, given, settings
         from hypothesis import strategies as st
         import tapegrad as tg
-        from tapegrad.kernels import plain, winograd
+        from tapegrad.kernels import plain_convolution as plain
+        from tapegrad.kernels import winograd
         from tapegrad.ops import convolution
 
         suits = winograd.suits
         faulthandler.enable()
-        usual = convolution._kernels
+        usual = convolution.kernels
         numbers = st.integers(0, 12) | st.sampled_from([-1, 31, 64, 2**31, 2**63 - 1, 2**63, 2**80])
         several = numbers | st.lists(numbers, min_size=1, max_size=3).map(tuple)
         few = st.integers(0, 9)
@@ -593,12 +595,12 @@ def test_no_arguments_can_crash_the_process():
             counts["computed"] += 1
             if max(np.ravel(options["dilation"])) > 9:
                 return  # too much padding for the plain formulas
-            convolution._kernels = lambda dtype: plain
+            convolution.kernels = lambda dtype, name: plain
             try:
                 for ours, theirs in zip(results, compute(name, x, filters, options, seed)):
                     np.testing.assert_array_equal(ours, theirs)
             finally:
-                convolution._kernels = usual
+                convolution.kernels = usual
 
         fuzz()
         print(counts)

@@ -123,3 +123,11 @@ def test_windows_that_do_not_fit_are_refused(size, padding, dilation, message):
     with pytest.raises(ShapeError) as caught:
         windows("test", (3, 5), size, 1, padding, dilation)
     assert str(caught.value).startswith(f"test: {message}")
+
+
+def test_what_is_remembered_does_not_answer_for_what_is_only_equal():
+    assert windows("conv", (9,), (3,), 2, "SAME").out == (5,)
+    assert windows("conv", (9,), (3,), (2,), "SAME").out == (5,)
+    for strides in (2.0, (2.0,), np.float64(2)):
+        with pytest.raises(ValueError, match="strides must be a positive integer"):
+            windows("conv", (9,), (3,), strides, "SAME")

@@ -7,14 +7,14 @@ result do not depend on the number of threads.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import correlation, depthwise, threads, winograd
-from .arrays import aligned
 from .heights import first_height, work
 from .tile import HEIGHTS, width
 from .workspace import Lent
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _IMAGE = 192 * 1024  # bytes of image rows that a job works on, beside its filters: they stay in a second-level cache
 _BLOCK = 448 * 1024  # bytes of image rows and gradients from which filters are summed: the more, the longer the sums
 _JOBS = 16  # into which a call is divided where it can be, so that some threads can share them evenly
+_PLANS = 512  # shapes for which is remembered how to divide the work: that takes longer than a small convolution
 _SMALL = 500_000  # multiply-adds below which waking a thread costs more than it brings
 
 
@@ -40,7 +41,7 @@ def forward(x: Array, filters: Array, at: Windows, groups: int) -> Array:
     if not x.size * filters.size:
         return np.zeros(shape, x.dtype)
     y = np.empty(shape, x.dtype)
-    *taps, channels, outputs = filters.shape
+    channels, outputs = filters.shape[3:]
     if channels == 1 < groups:
         return _depthwise(x, filters, y, at, groups)
     for group in range(groups):
@@ -51,21 +52,20 @@ def forward(x: Array, filters: Array, at: Windows, groups: int) -> Array:
         if minimal and winograd.forward(x, *here, kernel, y, _negative(at.before[1:])):
             continue
         _correlate(
-            x, here[0], kernel.reshape(-1, o), y, here[1], tuple(taps),
-            at.out, _negative(at.before), at.strides, at.dilation, (0, 0, 0), (1, 1, 1),
-        )  # fmt: skip
+            x, here[0], kernel, y, here[1], at.out, _negative(at.before), at.strides, at.dilation, (0, 0, 0), (1, 1, 1)
+        )
     return y
 
 
 def input_gradient(g: Array, filters: Array, sizes: Sequence[int], at: Windows, groups: int) -> Array:
     """The gradient for an input whose spatial sizes are `sizes`: the transpose of `forward` in `x`."""
     shape = (g.shape[0], *sizes, filters.shape[3] * groups)
-    reaching, at = _reaching(sizes, at)
+    reaching, at = _reaching(tuple(sizes), at)
     filters = filters[reaching]
     if not g.size * filters.size:
         return np.zeros(shape, g.dtype)
     out = np.empty(shape, g.dtype)
-    *taps, channels, outputs = filters.shape
+    channels, outputs = filters.shape[3:]
     if channels == 1 < groups:
         return _depthwise_input_gradient(g, filters, out, at, groups)
     o = outputs // groups
@@ -76,7 +76,7 @@ def input_gradient(g: Array, filters: Array, sizes: Sequence[int], at: Windows, 
         origin = at.before[1] - 2, at.before[2] - 2
         if minimal and winograd.forward(g, here[1], here[0], kernel, out, origin, transposed=True):
             continue
-        if _scatters(tuple(taps), channels, at):
+        if _scatters(filters.shape[:3], channels, at):
             _scatter(g, here[1], kernel, out, here[0], at)
         else:
             _by_phases(g, here[1], kernel, out, here[0], at)
@@ -86,8 +86,10 @@ def input_gradient(g: Array, filters: Array, sizes: Sequence[int], at: Windows, 
 def filter_gradient(x: Array, g: Array, taps: Sequence[int], at: Windows, groups: int) -> Array:
     """The gradient for filters with `taps` in each dimension: the transpose of `forward` in `filters`."""
     channels, outputs = x.shape[-1] // groups, g.shape[-1] // groups
-    whole = np.zeros((*taps, channels, outputs * groups), x.dtype)
     reaching, at = _reaching(x.shape[1:4], at)
+    if groups == 1 and at.size == tuple(taps) and x.size * g.size:
+        return _filter_gradient(x, (0, channels), g, (0, outputs), at.size, at)
+    whole = np.zeros((*taps, channels, outputs * groups), x.dtype)
     out = whole[reaching]
     if not x.size * g.size * out.size:
         return whole
@@ -104,7 +106,8 @@ def filter_gradient(x: Array, g: Array, taps: Sequence[int], at: Windows, groups
 # --------------------------------------------------------------------------------------------------
 
 
-def _reaching(sizes: Sequence[int], at: Windows) -> tuple[tuple[slice, ...], Windows]:
+@functools.lru_cache(_PLANS)
+def _reaching(sizes: tuple[int, ...], at: Windows) -> tuple[tuple[slice, ...], Windows]:
     """The taps that meet a cell of the input in any window, and the windows with these taps alone.
 
     Those far out in the padding are left out, so that neither kernels nor their buffers have to do with places any
@@ -136,20 +139,24 @@ def _is_minimal(at: Windows, sizes: Sequence[int]) -> bool:
     return (at.size, at.strides, at.dilation) == ((1, 3, 3), ones, ones) and at.before[0] == 0 and at.out[0] == sizes[0]
 
 
-def _negative(numbers: Sequence[int]) -> tuple[int, ...]:
+@functools.lru_cache(_PLANS)
+def _negative(numbers: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(-i for i in numbers)
 
 
-def _panels(matrix: Array) -> Array:
-    """(K, O) -> (panels, K, width): the columns in panels of a tile's width, the last filled up with zeros."""
-    rows, columns = matrix.shape
-    wide = width(matrix.itemsize)
-    count = -(-columns // wide)
-    if columns % wide:
-        matrix = np.pad(matrix, ((0, 0), (0, count * wide - columns)))
-    panels = aligned(matrix.size, matrix.dtype).reshape(count, rows, wide)
-    panels[:] = matrix.reshape(rows, count, wide).swapaxes(0, 1)
-    return panels
+def _lay_out(kernel: Array, into: Array) -> None:
+    """Copy (KD, KH, KW, C, O) to (panels, KD, KH, KW, C, width): the results in panels of a tile's width.
+
+    The last panel is filled up with zeros.
+    """
+    *rows, columns = kernel.shape
+    wide = into.shape[-1]
+    whole, rest = divmod(columns, wide)
+    if whole:
+        into[:whole] = kernel[..., : whole * wide].reshape(*rows, whole, wide).transpose(4, 0, 1, 2, 3, 5)
+    if rest:
+        into[whole, ..., :rest] = kernel[..., whole * wide :]
+        into[whole, ..., rest:] = 0
 
 
 def _height(positions: int) -> int:
@@ -176,32 +183,59 @@ def _seen(
     return taps[0] * tall * wide * channels
 
 
-def _correlate(
-    source: Array, channels: tuple[int, int], kernel: Array, out: Array, out_channels: tuple[int, int],
-    taps: tuple[int, ...], counts: tuple[int, ...], origin: tuple[int, ...], step: tuple[int, ...],
-    spacing: tuple[int, ...], out_start: tuple[int, ...], out_step: tuple[int, ...],
-) -> None:  # fmt: skip
-    n, *sizes = source.shape
-    shape, out_shape = tuple(sizes), out.shape[1:]
+class _Plan(NamedTuple):
+    """How a correlation is divided into jobs."""
+
+    jobs: int
+    shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    counts: tuple[int, ...]
+    rows: int  # of results, in a job
+    height: int  # of the tile
+    seen: int  # numbers that a job reads, padding included
+    parallel: bool
+
+
+@functools.lru_cache(_PLANS)
+def _plan(
+    source: tuple[int, ...], channels: int, kernel: tuple[int, ...], out: tuple[int, ...], itemsize: int,
+    counts: tuple[int, ...], origin: tuple[int, ...], step: tuple[int, ...], spacing: tuple[int, ...],
+    out_step: tuple[int, ...],
+) -> _Plan:  # fmt: skip
+    n, *sizes = source
+    taps, shape, out_shape = kernel[:3], tuple(sizes), out[1:]
     if taps == (1, 1, 1) and step == (1, 1, 1) == out_step and counts == shape[:3] and origin == (0, 0, 0):
         # Every pixel by itself: the image may as well be one row, cut where tiles fit.
         row = max(counts[2], _row_length(n * math.prod(counts)))
         counts = (1, n * math.prod(counts) // row, row)
         n, shape, out_shape = 1, (*counts, shape[3]), (*counts, out_shape[3])
-    panels = _panels(kernel)
-    row_bytes = taps[0] * step[1] * ((counts[2] - 1) * step[2] + taps[2]) * channels[1] * source.itemsize
+    row_bytes = taps[0] * step[1] * ((counts[2] - 1) * step[2] + taps[2]) * channels * itemsize
     rows = min(_rows(counts[1], row_bytes, _IMAGE), -(-counts[1] * n * counts[0] // _JOBS))
-    threads.run(
-        correlation.correlate, n * counts[0] * -(-counts[1] // rows), source.reshape(-1), shape, channels,
-        panels.reshape(-1), panels.shape[2], out.reshape(-1), out_shape, out_channels,
-        counts, origin, step, taps, spacing, out_start, out_step, rows, _height(counts[2]),
-        scratch=(
-            (_seen(rows, counts[2], taps, step, spacing, channels[1]), source.dtype),
-            (HEIGHTS[0] * panels.shape[2], source.dtype),
-            (math.prod(taps), np.intp),
-        ),
-        parallel=n * math.prod(counts) * kernel.size > _SMALL,
+    return _Plan(
+        n * counts[0] * -(-counts[1] // rows), shape, out_shape, counts, rows, _height(counts[2]),
+        _seen(rows, counts[2], taps, step, spacing, channels), n * math.prod(counts) * math.prod(kernel) > _SMALL,
     )  # fmt: skip
+
+
+def _correlate(
+    source: Array, channels: tuple[int, int], kernel: Array, out: Array, out_channels: tuple[int, int],
+    counts: tuple[int, ...], origin: tuple[int, ...], step: tuple[int, ...], spacing: tuple[int, ...],
+    out_start: tuple[int, ...], out_step: tuple[int, ...],
+) -> None:  # fmt: skip
+    plan = _plan(
+        source.shape, channels[1], kernel.shape, out.shape, source.itemsize, counts, origin, step, spacing, out_step
+    )
+    taps, wide = kernel.shape[:3], width(source.itemsize)
+    panels = -(-kernel.shape[4] // wide), *kernel.shape[:4], wide
+    with Lent(math.prod(panels), source.dtype) as laid_out:
+        _lay_out(kernel, laid_out.reshape(panels))
+        threads.run(
+            correlation.correlate, plan.jobs, source.reshape(-1), plan.shape, channels, laid_out, wide,
+            out.reshape(-1), plan.out_shape, out_channels, plan.counts, origin, step, taps, spacing, out_start,
+            out_step, plan.rows, plan.height,
+            scratch=((plan.seen, source.dtype), (HEIGHTS[0] * wide, source.dtype), (math.prod(taps), np.intp)),
+            parallel=plan.parallel,
+        )  # fmt: skip
 
 
 def _row_length(cells: int) -> int:
@@ -219,28 +253,41 @@ def _by_phases(
     Cell i of the input meets tap k in result (i + before - k * dilation) / stride, where that is a whole number. The
     taps that do are the same for all cells of one remainder, and for these cells in turn the results are in turn.
     """
-    dimensions = zip(out.shape[1:4], at.size, at.strides, at.dilation, at.before, strict=True)
-    phases = [_phases(*dimension) for dimension in dimensions]
-    if any(not taps for dimension in phases for _, taps, *_ in dimension):
+    empty, phases = _all_phases(out.shape[1:4], at)
+    if empty:
         out[..., out_channels[0] : sum(out_channels)] = 0  # cells that no window reaches
-    for phase in itertools.product(*([p for p in dimension if p[1]] for dimension in phases)):
-        start, taps, origin, spacing, counts = zip(*phase, strict=True)
-        chosen = kernel[np.ix_(*taps)]
-        matrix = chosen.swapaxes(3, 4).reshape(-1, chosen.shape[3])
+    for start, taps, origin, spacing, counts in phases:
         _correlate(
-            g, g_channels, matrix, out, out_channels, chosen.shape[:3],
+            g, g_channels, kernel[taps].swapaxes(3, 4), out, out_channels,
             counts, origin, (1, 1, 1), spacing, start, at.strides,
         )  # fmt: skip
 
 
-def _phases(n: int, size: int, stride: int, dilation: int, before: int) -> list[tuple[int, list[int], int, int, int]]:
+@functools.lru_cache(_PLANS)
+def _all_phases(sizes: tuple[int, ...], at: Windows) -> tuple[bool, list[tuple[Any, ...]]]:
+    """Whether there are phases that no tap reaches, and the others: what `_phases` says, by dimension."""
+    dimensions = [_phases(*each) for each in zip(sizes, at.size, at.strides, at.dilation, at.before, strict=True)]
+    reached = [[phase for phase in phases if phase is not None] for phases in dimensions]
+    phases = [tuple(zip(*phase, strict=True)) for phase in itertools.product(*reached)]
+    return any(None in phases for phases in dimensions), phases
+
+
+_Phase = tuple[int, slice, int, int, int]
+
+
+def _phases(n: int, size: int, stride: int, dilation: int, before: int) -> list[_Phase | None]:
     """For each remainder: first cell, its taps (from the first result on), the first result, their spacing, cells."""
-    found = []
+    found: list[_Phase | None] = []
     for start in range(min(stride, n)):
         taps = [k for k in reversed(range(size)) if (start + before - k * dilation) % stride == 0]
-        first = (start + before - taps[0] * dilation) // stride if taps else 0
-        spacing = (taps[0] - taps[1]) * dilation // stride if len(taps) > 1 else 1
-        found.append((start, taps, first, spacing, -(-(n - start) // stride)))
+        if not taps:
+            found.append(None)
+            continue
+        first = (start + before - taps[0] * dilation) // stride
+        apart = taps[0] - taps[1] if len(taps) > 1 else 1
+        last = None if taps[-1] < apart else taps[-1] - apart
+        found.append((start, slice(taps[0], last, -apart), first, apart * dilation // stride if len(taps) > 1 else 1,
+                      -(-(n - start) // stride)))  # fmt: skip
     return found
 
 
@@ -255,17 +302,66 @@ def _scatter(
     g: Array, g_channels: tuple[int, int], kernel: Array, out: Array, out_channels: tuple[int, int], at: Windows
 ) -> None:
     n, *g_shape = g.shape
-    depth = kernel.shape[0]
-    # (KD, KH, KW, C, O) -> for each depth tap (O, KH * KW * C) in panels
-    matrices = kernel.reshape(depth, -1, kernel.shape[4]).swapaxes(1, 2)
-    panels = np.stack([_panels(matrix) for matrix in matrices])
+    depth, outputs = kernel.shape[0], kernel.shape[4]
+    wide = width(g.itemsize)
+    # (KD, KH, KW, C, O) -> for each depth tap (O, KH * KW * C), in panels
+    matrices = kernel.reshape(depth, 1, 1, 1, -1, outputs).swapaxes(4, 5)
+    panels = -(-matrices.shape[5] // wide)
     rows = max(out.shape[2] // 4, min(out.shape[2], 4 * at.size[1]))  # neighbours compute the rows between them twice
-    threads.run(
-        correlation.scatter, n * out.shape[1] * -(-out.shape[2] // rows), g.reshape(-1), tuple(g_shape), g_channels,
-        panels.reshape(-1), panels.shape[3], out.reshape(-1), out.shape[1:], out_channels,
-        at.size, _negative(at.before), at.strides, at.dilation, rows, _height(g_shape[2]),
-        scratch=((g_shape[2] * panels.shape[1] * panels.shape[3], g.dtype), (1, np.intp)),
-        parallel=n * math.prod(g_shape[:3]) * kernel.size > _SMALL,
+    with Lent(depth * panels * outputs * wide, g.dtype) as laid_out:
+        for matrix, into in zip(matrices, laid_out.reshape(depth, panels, 1, 1, 1, outputs, wide), strict=True):
+            _lay_out(matrix, into)
+        threads.run(
+            correlation.scatter, n * out.shape[1] * -(-out.shape[2] // rows), g.reshape(-1), tuple(g_shape),
+            g_channels, laid_out, wide, out.reshape(-1), out.shape[1:], out_channels,
+            at.size, _negative(at.before), at.strides, at.dilation, rows, _height(g_shape[2]),
+            scratch=((g_shape[2] * panels * wide, g.dtype), (1, np.intp)),
+            parallel=n * math.prod(g_shape[:3]) * kernel.size > _SMALL,
+        )  # fmt: skip
+
+
+class _FilterPlan(NamedTuple):
+    """How the gradient for filters is divided into jobs."""
+
+    wide: int  # of a tile
+    columns: int  # of sums: the results, in whole tiles
+    rows: int  # of gradients, that a job takes at a time
+    parts: int  # of the images, with sums of their own
+    slices: int  # of the filters
+    size: int  # of the sums of a part
+    clipped: bool  # whether a filter's columns are summed apart
+    height: int  # of the tile
+    total: int  # blocks of rows in all
+    image: int  # numbers that are read for a block, padding included
+    edge: int  # numbers of gradients that are laid out for it
+    parallel: bool
+
+
+@functools.lru_cache(_PLANS)
+def _filter_plan(
+    image: tuple[int, ...], channels: int, g: tuple[int, ...], results: int, itemsize: int, taps: tuple[int, ...],
+    at: Windows,
+) -> _FilterPlan:  # fmt: skip
+    n, *g_shape = g[:4]
+    wide = width(itemsize)
+    panels = -(-results // wide)
+    apart, together = channels, taps[2] * channels
+    clipped = at.dilation[2] > 1 or taps[2] * work(apart) <= 1.1 * work(together)
+    row_bytes = (
+        taps[0] * at.strides[1] * ((g_shape[2] - 1) * at.strides[2] + taps[2]) * channels + g_shape[2] * panels * wide
+    ) * itemsize
+    rows = _rows(g_shape[1], row_bytes, _BLOCK)
+    total = n * g_shape[0] * -(-g_shape[1] // rows)
+    size = math.prod(taps) * channels * panels * wide
+    # Each part has sums of its own, to be added up at the end; they may take half as much memory as the image does. A
+    # slice reads all images again.
+    parts = max(1, min(total, _JOBS // 2, math.prod(image) // (2 * size)))
+    strips = panels * taps[0] * taps[1]
+    slices = next(n for n in range(min(strips, -(-_JOBS // 2 // parts)), strips + 1) if strips % n == 0)
+    return _FilterPlan(
+        wide, panels * wide, rows, parts, slices, size, clipped, first_height(apart if clipped else together), total,
+        0 if clipped else _seen(rows, g_shape[2], taps, at.strides, at.dilation, channels),
+        rows * g_shape[2] * panels * wide if results % wide else 0, n * math.prod(g_shape) * size > _SMALL,
     )  # fmt: skip
 
 
@@ -273,40 +369,21 @@ def _filter_gradient(
     x: Array, channels: tuple[int, int], g: Array, g_channels: tuple[int, int], taps: tuple[int, ...], at: Windows
 ) -> Array:
     n, *shape = x.shape
-    _, *g_shape = g.shape
+    g_shape = g.shape[1:]
     if _is_minimal(at, shape) and winograd.suits(channels[1], g_channels[1], n * shape[0], g_shape[1:]):
         summed: Array | None = winograd.filter_gradient(x, channels, g, g_channels, _negative(at.before[1:]))
         if summed is not None:
             return summed.reshape(*taps, channels[1], g_channels[1])
-    wide = width(x.itemsize)
-    panels = -(-g_channels[1] // wide)
-    apart, together = channels[1], taps[2] * channels[1]
-    clipped = at.dilation[2] > 1 or taps[2] * work(apart) <= 1.1 * work(together)
-    row_bytes = (
-        taps[0] * at.strides[1] * ((g_shape[2] - 1) * at.strides[2] + taps[2]) * channels[1]
-        + g_shape[2] * panels * wide
-    ) * x.itemsize
-    rows = _rows(g_shape[1], row_bytes, _BLOCK)
-    total = n * g_shape[0] * -(-g_shape[1] // rows)
-    size = math.prod(taps) * channels[1] * panels * wide
-    # Each part has sums of its own, to be added up at the end; they may take half as much memory as the image does. A
-    # slice reads all images again.
-    parts = max(1, min(total, _JOBS // 2, x.size // (2 * size)))
-    strips = panels * taps[0] * taps[1]
-    slices = next(n for n in range(min(strips, -(-_JOBS // 2 // parts)), strips + 1) if strips % n == 0)
-    with Lent(parts * size, x.dtype) as partials:
+    plan = _filter_plan(x.shape, channels[1], g.shape, g_channels[1], x.itemsize, taps, at)
+    with Lent(plan.parts * plan.size, x.dtype) as partials:
         threads.run(
-            correlation.correlate_filter, parts * slices, x.reshape(-1), tuple(shape), channels, g.reshape(-1),
-            tuple(g_shape), g_channels, wide, partials, taps, _negative(at.before), at.strides, at.dilation,
-            rows, parts, slices, clipped, first_height(apart if clipped else together), total,
-            scratch=(
-                (0 if clipped else _seen(rows, g_shape[2], taps, at.strides, at.dilation, channels[1]), x.dtype),
-                (rows * g_shape[2] * panels * wide if g_channels[1] % wide else 0, x.dtype),
-                (rows, np.intp),
-            ),
-            parallel=n * math.prod(g_shape[:3]) * size > _SMALL,
+            correlation.correlate_filter, plan.parts * plan.slices, x.reshape(-1), tuple(shape), channels,
+            g.reshape(-1), g_shape, g_channels, plan.wide, partials, taps, _negative(at.before), at.strides,
+            at.dilation, plan.rows, plan.parts, plan.slices, plan.clipped, plan.height, plan.total,
+            scratch=((plan.image, x.dtype), (plan.edge, x.dtype), (plan.rows, np.intp)),
+            parallel=plan.parallel,
         )  # fmt: skip
-        summed = partials.reshape(parts, -1, panels * wide).sum(axis=0)
+        summed = partials.reshape(plan.parts, -1, plan.columns).sum(axis=0)
     return summed[:, : g_channels[1]].reshape(*taps, channels[1], g_channels[1])
 
 

@@ -8,6 +8,7 @@ overlap may then be added up without waiting for each other, and always in the s
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +93,8 @@ def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: 
     )
 
 
-def _geometry(at: Windows, shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+@functools.lru_cache(512)
+def _geometry(at: Windows, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """How many windows, their strides, padding and sizes.
 
     No stride needs to be larger than the input and the padding before it. Sizes and padding are below 2**62, so then

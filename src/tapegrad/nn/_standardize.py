@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels.choice import serves
 from ..ops.elementwise import sqrt
 from ..ops.reduction import mean
 from ..ops.reduction import sum as summed
@@ -34,15 +35,10 @@ if TYPE_CHECKING:
 def _kernels(axes: Axes, *arrays: Any) -> ModuleType | None:
     """The compiled kernels, where there are any for these arrays and numba is not switched off."""
     (x, *others) = arrays
-    if x.ndim == 2 and x.size and len(axes) == 1 and x.dtype in (np.float32, np.float64):
-        if any(other.dtype != x.dtype for other in others):
-            return None
-        import numba
+    if x.ndim == 2 and x.size and len(axes) == 1 and serves(x.dtype) and all(a.dtype == x.dtype for a in others):
+        from ..kernels import standardize
 
-        if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            from ..kernels import standardize
-
-            return standardize
+        return standardize
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.choice import serves
 from ..ops.activation import floating, log_softmax, relu, sigmoid, softmax, softplus
 from ..ops.elementwise import clip, exp, greater, multiply, tanh, where
 from ..primitive import primitive
@@ -73,13 +74,10 @@ def silu(x: Any) -> Any:
 
 def _normal_distribution_raw(x: Any) -> Any:
     x = floating(x)
-    if x.dtype in (np.float32, np.float64):
-        import numba
+    if serves(x.dtype):
+        from ..kernels.normal import normal_distribution
 
-        if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            from ..kernels.normal import normal_distribution
-
-            return normal_distribution(x)
+        return normal_distribution(x)
     # NumPy has no error function, and Python's is one number at a time.
     return np.asarray([math.erfc(-v * math.sqrt(0.5)) / 2 for v in x.ravel().tolist()], x.dtype).reshape(x.shape)
 

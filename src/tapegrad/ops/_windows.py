@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from ..kernels.windows import Windows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Windows", "per_dimension", "windows"]
+__all__ = ["Windows", "are_known", "per_dimension", "windows"]
 
 
 def windows(
@@ -31,6 +32,19 @@ def windows(
     when a window has no cells or is larger than the padded input, and ValueError for any other padding, strides or
     dilation.
     """
+    if are_known(strides) and are_known(dilation) and (type(padding) is str or are_known(padding)):
+        return _remembered(name, tuple(sizes), tuple(size), strides, padding, dilation)
+    return _windows(name, sizes, size, strides, padding, dilation)
+
+
+def are_known(value: Any) -> bool:
+    """Whether these are integers of Python, which are equal to nothing that means something else."""
+    return type(value) is int or (type(value) is tuple and all(type(number) is int for number in value))
+
+
+def _windows(
+    name: str, sizes: Sequence[int], size: Sequence[int], strides: Any, padding: Any, dilation: Any
+) -> Windows:  # fmt: skip
     ndim = len(sizes)
     strides = per_dimension(name, "strides", strides, ndim)
     dilation = per_dimension(name, "dilation", dilation, ndim)
@@ -65,6 +79,10 @@ def windows(
         tuple(p[1] for p in pairs),
         tuple(out),
     )
+
+
+# As a layer asks again and again: to work it out takes longer than a small convolution.
+_remembered = functools.lru_cache(512)(_windows)
 
 
 def per_dimension(name: str, what: str, value: Any, ndim: int) -> tuple[int, ...]:

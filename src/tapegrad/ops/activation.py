@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.choice import serves
 from ..primitive import primitive
 from .elementwise import exp, greater
 from .reduction import sum as _sum
@@ -23,11 +24,7 @@ _LARGE = 1 << 16  # elements from which a kernel on several threads is quicker t
 
 
 def _is_large(x: Any) -> bool:
-    if type(x) is not np.ndarray or x.size < _LARGE or x.dtype.char not in "fd":
-        return False
-    import numba
-
-    return not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+    return type(x) is np.ndarray and x.size >= _LARGE and serves(x.dtype)
 
 
 def _relu_raw(x: Any) -> Any:

@@ -8,18 +8,19 @@ The filters are not flipped, as everywhere in neural networks (mathematicians wo
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._tape import Tensor
 from ..errors import DTypeError, ShapeError
+from ..kernels.choice import kernels
 from ..primitive import primitive
 from ._windows import Windows, per_dimension, windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
 __all__ = ["bias_add", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -27,22 +28,11 @@ __all__ = ["bias_add", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_t
 # The three ops. `at` are the windows over three spatial dimensions.
 
 
-def _kernels(dtype: np.dtype[Any]) -> ModuleType:
-    """The compiled kernels, or plain NumPy where numba is switched off or the dtype has none."""
-    if dtype in (np.float32, np.float64):
-        import numba
-
-        if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            from ..kernels import convolution
-
-            return convolution
-    from ..kernels import plain
-
-    return plain
-
-
 def _ready(*arrays: Any) -> list[Any]:
     """Arrays as the kernels want them: C-contiguous, of the common dtype, and of one type for numba."""
+    first = arrays[0].dtype
+    if first.isnative and all(type(a) is np.ndarray and a.dtype == first and a.flags.carray for a in arrays):
+        return list(arrays)
     dtype = np.result_type(*arrays).newbyteorder("=")
     ready = (np.require(a, dtype, ("C", "ALIGNED", "ENSUREARRAY")) for a in arrays)
     return [a if a.flags.writeable else np.asarray(_Unlocked(a)) for a in ready]
@@ -66,20 +56,20 @@ def _deep(x: Any, front: int) -> Any:
 
 def _convolve_raw(x: Any, filters: Any, *, at: Windows, groups: int) -> Any:
     x, filters = _ready(x, filters)
-    y = _kernels(x.dtype).forward(_deep(x, 1), _deep(filters, 0), at, groups)
+    y = kernels(x.dtype, "convolution").forward(_deep(x, 1), _deep(filters, 0), at, groups)
     return y.reshape(len(x), *at.out[5 - x.ndim :], y.shape[-1])
 
 
 def _input_gradient_raw(y: Any, filters: Any, *, sizes: tuple[int, ...], at: Windows, groups: int) -> Any:
     y, filters = _ready(y, filters)
     deep = (1,) * (3 - len(sizes)) + sizes
-    x = _kernels(y.dtype).input_gradient(_deep(y, 1), _deep(filters, 0), deep, at, groups)
+    x = kernels(y.dtype, "convolution").input_gradient(_deep(y, 1), _deep(filters, 0), deep, at, groups)
     return x.reshape(len(y), *sizes, x.shape[-1])
 
 
 def _filter_gradient_raw(x: Any, y: Any, *, at: Windows, groups: int) -> Any:
     x, y = _ready(x, y)
-    filters = _kernels(x.dtype).filter_gradient(_deep(x, 1), _deep(y, 1), at.size, at, groups)
+    filters = kernels(x.dtype, "convolution").filter_gradient(_deep(x, 1), _deep(y, 1), at.size, at, groups)
     return filters.reshape(*at.size[5 - x.ndim :], *filters.shape[3:])
 
 
@@ -121,6 +111,7 @@ def _checked(name: str, ndim: int, x: Any, filters: Any) -> tuple[Any, Any]:
     return x, filters
 
 
+@functools.lru_cache(512)
 def _deepened(at: Windows) -> Windows:
     missing = 3 - len(at.size)
     ones, zeros = (1,) * missing, (0,) * missing
@@ -132,7 +123,8 @@ def _deepened(at: Windows) -> Windows:
 def _conv(ndim: int, x: Any, filters: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
     name = f"conv{ndim}d"
     x, filters = _checked(name, ndim, x, filters)
-    (groups,) = per_dimension(name, "groups", groups, 1)
+    if type(groups) is not int or groups < 1:
+        (groups,) = per_dimension(name, "groups", groups, 1)
     channels, outputs = filters.shape[-2:]
     if x.shape[-1] != channels * groups:
         of_groups = "" if groups == 1 else f" for each of {groups} groups"

@@ -7,38 +7,25 @@ out. So every order exists. Where the maxima are is not kept: comparing the inpu
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._tape import Tensor
 from ..errors import DTypeError, ShapeError
+from ..kernels.choice import kernels
 from ..primitive import primitive
-from ._windows import Windows, per_dimension, windows
+from ._windows import Windows, are_known, per_dimension, windows
 from .shape import reshape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
 __all__ = ["avg_pool", "global_avg_pool", "global_max_pool", "max_pool"]
 
 
 # The ops. `at` are the windows.
-
-
-def _kernels(dtype: np.dtype[Any]) -> ModuleType:
-    """The compiled kernels, or plain NumPy where numba is switched off or the dtype has none."""
-    if dtype in (np.float32, np.float64):
-        import numba
-
-        if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            from ..kernels import pooling
-
-            return pooling
-    from ..kernels import plain_pooling
-
-    return plain_pooling
 
 
 # The kernels want three spatial dimensions. Those that are missing come after the first, because the rows of the
@@ -53,32 +40,33 @@ def _deep(x: Any) -> Any:
     return x.reshape(len(x), *_three(x.shape[1:-1], 1), x.shape[-1])
 
 
+@functools.lru_cache(512)
 def _deepened(at: Windows) -> Windows:
     return Windows(*(_three(values, missing) for values, missing in zip(at, (1, 1, 1, 0, 0, 1), strict=True)))
 
 
 def _max_pool_raw(x: Any, *, at: Windows) -> Any:
-    y = _kernels(x.dtype).max_pool(_deep(x), _deepened(at))
+    y = kernels(x.dtype, "pooling").max_pool(_deep(x), _deepened(at))
     return y.reshape(len(x), *at.out, x.shape[-1])
 
 
 def _to_maxima_raw(y: Any, x: Any, maxima: Any, *, at: Windows) -> Any:
     y = np.asarray(y, x.dtype)
-    return _kernels(x.dtype).to_maxima(_deep(y), _deep(x), _deep(maxima), _deepened(at)).reshape(x.shape)
+    return kernels(x.dtype, "pooling").to_maxima(_deep(y), _deep(x), _deep(maxima), _deepened(at)).reshape(x.shape)
 
 
 def _at_maxima_raw(z: Any, x: Any, maxima: Any, *, at: Windows) -> Any:
     z = np.asarray(z, x.dtype)
-    return _kernels(x.dtype).at_maxima(_deep(z), _deep(x), _deep(maxima), _deepened(at)).reshape(maxima.shape)
+    return kernels(x.dtype, "pooling").at_maxima(_deep(z), _deep(x), _deep(maxima), _deepened(at)).reshape(maxima.shape)
 
 
 def _avg_pool_raw(x: Any, *, at: Windows) -> Any:
-    y = _kernels(x.dtype).avg_pool(_deep(x), _deepened(at))
+    y = kernels(x.dtype, "pooling").avg_pool(_deep(x), _deepened(at))
     return y.reshape(len(x), *at.out, x.shape[-1])
 
 
 def _avg_pool_gradient_raw(y: Any, *, sizes: tuple[int, ...], at: Windows) -> Any:
-    x = _kernels(y.dtype).avg_pool_gradient(_deep(y), _three(sizes, 1), _deepened(at))
+    x = kernels(y.dtype, "pooling").avg_pool_gradient(_deep(y), _three(sizes, 1), _deepened(at))
     return x.reshape(len(y), *sizes, y.shape[-1])
 
 
@@ -124,9 +112,15 @@ def _checked(name: str, x: Any) -> Any:
 
 def _over(name: str, x: Any, size: Any, strides: Any, padding: Any) -> Windows:
     """The windows over `x`, each with at least one cell of it."""
-    sizes = x.shape[1:-1]
+    strides = size if strides is None else strides
+    if are_known(size) and are_known(strides) and (type(padding) is str or are_known(padding)):
+        return _remembered(name, x.shape[1:-1], size, strides, padding)
+    return _windows(name, x.shape[1:-1], size, strides, padding)
+
+
+def _windows(name: str, sizes: tuple[int, ...], size: Any, strides: Any, padding: Any) -> Windows:
     size = per_dimension(name, "size", size, len(sizes))
-    at = windows(name, sizes, size, size if strides is None else strides, padding)
+    at = windows(name, sizes, size, strides, padding)
     if max(*at.size, *at.before) >= 1 << 62:  # sums of two are still 64-bit integers
         raise ShapeError(f"{name}: a window of {at.size} cells is too large to count its cells; use a smaller one")
     for n, k, s, before, out in zip(sizes, at.size, at.strides, at.before, at.out, strict=True):
@@ -137,6 +131,9 @@ def _over(name: str, x: Any, size: Any, strides: Any, padding: Any) -> Windows:
                 "pad by less than a window"
             )
     return at
+
+
+_remembered = functools.lru_cache(512)(_windows)
 
 
 def max_pool(x: Any, size: Any, strides: Any = None, padding: Any = "VALID") -> Any:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels.choice import serves
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -43,11 +45,7 @@ def _apply(
 def _has_kernel(arrays: Sequence[Array]) -> bool:
     """Whether there is compiled code for these arrays."""
     dtype, shape = arrays[0].dtype, arrays[0].shape
-    if dtype not in (np.float32, np.float64) or any(a.dtype != dtype or a.shape != shape for a in arrays):
-        return False
-    import numba
-
-    return not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+    return serves(dtype) and all(a.dtype == dtype and a.shape == shape for a in arrays)
 
 
 def descend(parameter: Array, gradient: Array, rate: float, weight_decay: float = 0.0) -> Array:
