@@ -119,12 +119,16 @@ _OF_SHAPES = {
     np.ndim, np.ones_like, np.result_type, np.shape, np.shares_memory, np.size, np.zeros_like,
 }  # fmt: skip
 
+_TOLD = {np.shape, np.ndim}  # what ops ask most, and the array can tell at once
+
 # What writes into its first argument.
 WRITERS = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
 
 
 def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer `function(*args, **kwargs)`, a NumPy function called with a Tensor somewhere in its arguments."""
+    if function in _TOLD and len(args) == 1 and not kwargs and isinstance(args[0], Tensor):
+        return function(args[0]._array)
     spelling = FUNCTIONS.get(function)
     if spelling is not None:
         return spelling.call(function, args, kwargs)

@@ -25,7 +25,7 @@ __all__ = [
 def plain_key(key: Any) -> Any:
     """An index without Tensors in it: their arrays serve, since no gradient flows through an index."""
     if isinstance(key, tuple):
-        return tuple([plain_key(k) for k in key])
+        return key if _is_basic(key) else tuple([plain_key(k) for k in key])
     if isinstance(key, Tensor):
         if key._array.dtype.kind not in "iub":
             raise DTypeError(
@@ -37,11 +37,17 @@ def plain_key(key: Any) -> Any:
     return key
 
 
+_BASIC = (slice, int, np.integer)
+
+
 def _is_basic(key: Any) -> bool:
     """Whether an index names each element at most once, being made of integers, slices, None and Ellipsis."""
     if isinstance(key, tuple):
-        return all(k is None or k is Ellipsis or isinstance(k, int | slice | np.integer) for k in key)
-    return key is None or key is Ellipsis or isinstance(key, int | slice | np.integer)
+        for part in key:  # noqa: SIM110  (all() would take as long again as everything else here)
+            if not (part is None or part is Ellipsis or isinstance(part, _BASIC)):
+                return False
+        return True
+    return key is None or key is Ellipsis or isinstance(key, _BASIC)
 
 
 def _add_at(array: Any, key: Any, value: Any) -> None:

@@ -296,8 +296,7 @@ def array_split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[An
         if sections <= 0:
             raise ShapeError(f"array_split: expected one section or more, got {sections}")
         small, larger = divmod(size, int(sections))
-        steps = [small + 1] * larger + [small] * (int(sections) - larger)
-        bounds = [0, *np.cumsum(steps).tolist()]
+        bounds = [small * i + min(i, larger) for i in range(int(sections) + 1)]
         pairs = list(itertools.pairwise(bounds))
     else:
         cuts = [int(c) for c in sections]
