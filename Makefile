@@ -42,6 +42,7 @@ bench: $(VENV)/demo
 	$(RUN) benchmarks/overhead.py
 	$(RUN) benchmarks/convolution.py
 	$(RUN) benchmarks/memory.py
+	$(RUN) benchmarks/small.py
 	$(RUN) benchmarks/training.py
 	$(RUN) benchmarks/static_vs_eager.py
 	$(RUN) benchmarks/peers.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tapegrad.static import blocks, trace
 from tapegrad.static.blocks import blocked
 from tapegrad.static.passes import needed
 from tapegrad.static.replay import Replay
+from tapegrad.static.runs import Addresses
 
 
 def drawn(*shape: int, seed: int = 0) -> Any:
@@ -214,3 +216,14 @@ def test_a_run_for_which_no_kernel_can_be_made_goes_on(monkeypatch):
         first = replay([x])
     np.testing.assert_array_equal(first[0], replay([x])[0])
     np.testing.assert_allclose(first[0], np.exp(x) * x, rtol=1e-6)
+
+
+def test_arrays_of_an_interrupted_run_stay_where_helpers_may_still_write():
+    array = np.zeros(4, np.float32)
+    alive = weakref.ref(array)
+    with pytest.raises(KeyboardInterrupt), Addresses(np.zeros(1, np.float32), [array], []):
+        raise KeyboardInterrupt
+    del array
+    assert alive() is not None
+    Addresses._abandoned.clear()
+    assert alive() is None

@@ -728,3 +728,11 @@ def test_lists_and_numbers_are_taken_as_numpy_takes_them():
         tg.conv2d(X[:1, :4, :4], FILTERS, np.int64(2), np.int32(1), (np.int8(1), 2), np.int64(1)),
         np.zeros((1, 2, 1, 16)),
     )
+
+
+def test_a_gradient_for_filters_keeps_nothing_but_itself_in_memory():
+    x, g = whole(1, 6, 6, 40), whole(1, 6, 6, 5, seed=1)
+    at = ops._deepened(windows("conv2d", (6, 6), (3, 3), 1, "SAME"))
+    gradient = ops._filter_gradient(x, g, at=at, groups=1)
+    assert gradient.flags.c_contiguous
+    assert gradient.base is None or gradient.base.nbytes == gradient.nbytes

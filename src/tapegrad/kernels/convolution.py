@@ -198,12 +198,13 @@ class _Plan(NamedTuple):
 
 @functools.lru_cache(_PLANS)
 def _plan(
-    source: tuple[int, ...], channels: int, kernel: tuple[int, ...], out: tuple[int, ...], itemsize: int,
+    source_shape: tuple[int, ...], channels: int, kernel_shape: tuple[int, ...], result_shape: tuple[int, ...],
+    itemsize: int,
     counts: tuple[int, ...], origin: tuple[int, ...], step: tuple[int, ...], spacing: tuple[int, ...],
     out_step: tuple[int, ...],
 ) -> _Plan:  # fmt: skip
-    n, *sizes = source
-    taps, shape, out_shape = kernel[:3], tuple(sizes), out[1:]
+    n, *sizes = source_shape
+    taps, shape, out_shape = kernel_shape[:3], tuple(sizes), result_shape[1:]
     if taps == (1, 1, 1) and step == (1, 1, 1) == out_step and counts == shape[:3] and origin == (0, 0, 0):
         # Every pixel by itself: the image may as well be one row, cut where tiles fit.
         row = max(counts[2], _row_length(n * math.prod(counts)))
@@ -213,7 +214,7 @@ def _plan(
     rows = min(_rows(counts[1], row_bytes, _IMAGE), -(-counts[1] * n * counts[0] // _JOBS))
     return _Plan(
         n * counts[0] * -(-counts[1] // rows), shape, out_shape, counts, rows, _height(counts[2]),
-        _seen(rows, counts[2], taps, step, spacing, channels), n * math.prod(counts) * math.prod(kernel) > _SMALL,
+        _seen(rows, counts[2], taps, step, spacing, channels), n * math.prod(counts) * math.prod(kernel_shape) > _SMALL,
     )  # fmt: skip
 
 
@@ -253,30 +254,27 @@ def _by_phases(
     Cell i of the input meets tap k in result (i + before - k * dilation) / stride, where that is a whole number. The
     taps that do are the same for all cells of one remainder, and for these cells in turn the results are in turn.
     """
-    empty, phases = _all_phases(out.shape[1:4], at)
-    if empty:
+    dimensions = zip(out.shape[1:4], at.size, at.strides, at.dilation, at.before, strict=True)
+    phases = [_phases(*dimension) for dimension in dimensions]
+    if any(None in dimension for dimension in phases):
         out[..., out_channels[0] : sum(out_channels)] = 0  # cells that no window reaches
-    for start, taps, origin, spacing, counts in phases:
+    for phase in itertools.product(*([p for p in dimension if p is not None] for dimension in phases)):
+        start, taps, origin, spacing, counts = zip(*phase, strict=True)
         _correlate(
             g, g_channels, kernel[taps].swapaxes(3, 4), out, out_channels,
             counts, origin, (1, 1, 1), spacing, start, at.strides,
         )  # fmt: skip
 
 
-@functools.lru_cache(_PLANS)
-def _all_phases(sizes: tuple[int, ...], at: Windows) -> tuple[bool, list[tuple[Any, ...]]]:
-    """Whether there are phases that no tap reaches, and the others: what `_phases` says, by dimension."""
-    dimensions = [_phases(*each) for each in zip(sizes, at.size, at.strides, at.dilation, at.before, strict=True)]
-    reached = [[phase for phase in phases if phase is not None] for phases in dimensions]
-    phases = [tuple(zip(*phase, strict=True)) for phase in itertools.product(*reached)]
-    return any(None in phases for phases in dimensions), phases
-
-
 _Phase = tuple[int, slice, int, int, int]
 
 
+@functools.lru_cache(_PLANS)
 def _phases(n: int, size: int, stride: int, dilation: int, before: int) -> list[_Phase | None]:
-    """For each remainder: first cell, its taps (from the first result on), the first result, their spacing, cells."""
+    """For each remainder: first cell, its taps (from the first result on), the first result, their spacing, cells.
+
+    None stands for a remainder that no tap reaches.
+    """
     found: list[_Phase | None] = []
     for start in range(min(stride, n)):
         taps = [k for k in reversed(range(size)) if (start + before - k * dilation) % stride == 0]
@@ -332,17 +330,17 @@ class _FilterPlan(NamedTuple):
     clipped: bool  # whether a filter's columns are summed apart
     height: int  # of the tile
     total: int  # blocks of rows in all
-    image: int  # numbers that are read for a block, padding included
+    seen: int  # numbers that are read for a block, padding included
     edge: int  # numbers of gradients that are laid out for it
     parallel: bool
 
 
 @functools.lru_cache(_PLANS)
 def _filter_plan(
-    image: tuple[int, ...], channels: int, g: tuple[int, ...], results: int, itemsize: int, taps: tuple[int, ...],
-    at: Windows,
+    x_shape: tuple[int, ...], channels: int, gradient_shape: tuple[int, ...], results: int, itemsize: int,
+    taps: tuple[int, ...], at: Windows,
 ) -> _FilterPlan:  # fmt: skip
-    n, *g_shape = g[:4]
+    n, *g_shape = gradient_shape[:4]
     wide = width(itemsize)
     panels = -(-results // wide)
     apart, together = channels, taps[2] * channels
@@ -355,7 +353,7 @@ def _filter_plan(
     size = math.prod(taps) * channels * panels * wide
     # Each part has sums of its own, to be added up at the end; they may take half as much memory as the image does. A
     # slice reads all images again.
-    parts = max(1, min(total, _JOBS // 2, math.prod(image) // (2 * size)))
+    parts = max(1, min(total, _JOBS // 2, math.prod(x_shape) // (2 * size)))
     strips = panels * taps[0] * taps[1]
     slices = next(n for n in range(min(strips, -(-_JOBS // 2 // parts)), strips + 1) if strips % n == 0)
     return _FilterPlan(
@@ -380,11 +378,12 @@ def _filter_gradient(
             correlation.correlate_filter, plan.parts * plan.slices, x.reshape(-1), tuple(shape), channels,
             g.reshape(-1), g_shape, g_channels, plan.wide, partials, taps, _negative(at.before), at.strides,
             at.dilation, plan.rows, plan.parts, plan.slices, plan.clipped, plan.height, plan.total,
-            scratch=((plan.image, x.dtype), (plan.edge, x.dtype), (plan.rows, np.intp)),
+            scratch=((plan.seen, x.dtype), (plan.edge, x.dtype), (plan.rows, np.intp)),
             parallel=plan.parallel,
         )  # fmt: skip
         summed = partials.reshape(plan.parts, -1, plan.columns).sum(axis=0)
-    return summed[:, : g_channels[1]].reshape(*taps, channels[1], g_channels[1])
+    # Of its own, where it has fewer columns than the sums: else it would keep all of them in memory.
+    return np.ascontiguousarray(summed[:, : g_channels[1]]).reshape(*taps, channels[1], g_channels[1])
 
 
 # --------------------------------------------------------------------------------------------------

@@ -20,15 +20,15 @@ from .instructions import BUFFER, CHUNK, CODE, NUMBERS, OUT, OUT_START, A, B
 from .jit import LANES, called
 from .jobs import SIZE, taken
 from .memory import prefetch
-from .steps import Loop, operands, step
+from .steps import Loop, operands, step, write_loop
 from .values import INDEX, NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _AT_ONCE = 8  # vectors; fewer leave the processor waiting, more do not fit
-_STEP = _AT_ONCE * LANES  # numbers
-_AHEAD = 4 * _STEP  # numbers, from where on a step fetches what later ones need: at a new page the processor does not
+_TURN = _AT_ONCE * LANES  # numbers of one turn of the loop
+_AHEAD = 4 * _TURN  # numbers, from where on is fetched what is needed soon: at a new page the processor does not
 
 
 def kernel(code: Any, numbers: Sequence[float]) -> Callable[..., None]:
@@ -43,8 +43,8 @@ def kernel(code: Any, numbers: Sequence[float]) -> Callable[..., None]:
     def execute(state, jobs, bases, block, total):
         for job in taken(state, jobs):
             end = min((job + 1) * block, total)
-            for first in range(job * block, end, _STEP):
-                write(bases, first, min(first + _STEP, end))
+            for first in range(job * block, end, _TURN):
+                write(bases, first, min(first + _TURN, end))
 
     execute(np.zeros(SIZE, np.int64), 0, np.zeros(1, np.int64), 0, 0)  # compiles it
     return execute  # type: ignore[no-any-return]
@@ -64,10 +64,10 @@ def _loop(code: list[list[int]], numbers: Sequence[float]) -> Any:
                 for slot in slots
             ]
             for pointer in pointers:
-                for line in range(0, _STEP, LINE // 4):
+                for line in range(0, _TURN, LINE // 4):
                     prefetch(builder, builder.gep(pointer, [builder.add(start, INDEX(_AHEAD + line))]))
             places = dict(zip(slots, pointers, strict=True))
-            Loop(
+            write_loop(
                 builder, start, end, lambda loop: _write(builder, loop, code, numbers, places),
                 vectorize_width=LANES, interleave_count=_AT_ONCE,
             )  # fmt: skip

@@ -13,7 +13,8 @@ A, A_START, A_ROW, A_COLUMN = 7, 8, 9, 10
 B, B_START, B_ROW, B_COLUMN = 11, 12, 13, 14
 FIELDS = 15
 
-# What it does. Up to MATMUL, each number of the result is made of one number of each operand.
+# What it does. Up to MATMUL, each number of the result is made of one number of each operand. Up to NEGATIVE, they have
+# two operands.
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL = range(10)
 NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, LOG, TANH, SIGMOID, RELU, COPY = range(10, 20)
 MATMUL, SUM_ROWS = 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C)

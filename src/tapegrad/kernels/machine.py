@@ -49,7 +49,7 @@ from .instructions import (
 )  # fmt: skip
 from .jit import LANES, compiled, inlined
 from .jobs import taken
-from .steps import STEPS, Loop, operands, step
+from .steps import STEPS, Loop, operands, step, write_loop
 from .tile import HEIGHTS, run_tile, width
 from .values import INDEX, NUMBER
 
@@ -173,7 +173,7 @@ def _write_run(builder: Any, code: int, out: Any, places: Any, count: Any) -> No
         values = [loop.get(place) for place in places[: operands(code)]]
         loop.put(step(builder, code, values), out)
 
-    Loop(builder, INDEX(0), count, body, vectorize_width=LANES, interleave_count=_AT_ONCE)
+    write_loop(builder, INDEX(0), count, body, vectorize_width=LANES, interleave_count=_AT_ONCE)
 
 
 def _pointers(builder: Any, addresses: Any) -> list[Any]:

@@ -14,9 +14,9 @@ import numpy as np
 from .values import BITS, NUMBER, Value
 
 _LOG2_E, _LN2_HIGH, _LN2_LOW = 1.44269504088896341, 0.693359375, -2.12194440e-4
-# What is added to 1.5 * 2**23 is rounded to a whole number, and stands in the last bits, here with the bias of a
-# float32's exponent, or twice that.
-_ROUND, _ROUND_TWICE = 12582912.0 + 127, 12582912.0 + 254
+# What is added to 1.5 * 2**23 is rounded to a whole number, and stands in the last bits: here with the bias of a
+# float32's exponent, or twice that. The other bits of such a sum end in zeros, which a shift to the exponent drops.
+_WHOLE, _WHOLE_TWO_BIASES = 12582912.0 + 127, 12582912.0 + 254
 _EXP = (
     1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1.0, 1.0,
 )  # fmt: skip
@@ -32,7 +32,7 @@ def exp(x: Value) -> Value:
     x = x.contracted()
     t = (x > 89.0).choose(89.0, x)  # beyond which it is infinite; NaN stays
     t = (t < -104.0).choose(-104.0, t)  # beyond which it is zero
-    rounded, y = _reduced(t, _ROUND_TWICE)
+    rounded, y = _reduced(t, _WHOLE_TWO_BIASES)
     # 2**n in two factors: one alone would overflow where the result does not, and lose subnormal results.
     both = _bits(rounded)
     half = x.builder.lshr(both, BITS(1))
@@ -47,7 +47,7 @@ def tanh(x: Value) -> Value:
     near = _polynomial(z, _TANH) * z * size + size
     # 1 - 2 / (exp(2 * size) + 1), with an exp that needs no care for what is very large or small: tanh is 1 soon.
     t = size + size
-    rounded, y = _reduced((t > 18.5).choose(18.5, t), _ROUND)
+    rounded, y = _reduced((t > 18.5).choose(18.5, t), _WHOLE)
     far = 1.0 - 2.0 / (y * _power_of_two(x, _bits(rounded)) + 1.0)
     return _signed((size < 0.625).choose(near, far), x)
 
@@ -79,10 +79,10 @@ def log(x: Value) -> Value:
     return (abs(x) <= 0.0).choose(-np.inf, y)
 
 
-def _reduced(t: Value, bias: float) -> tuple[Value, Value]:
-    """exp(t) as 2**n * y: n, rounded by adding the `bias`, and y."""
-    rounded = t * _LOG2_E + bias
-    n = rounded - bias
+def _reduced(t: Value, whole: float) -> tuple[Value, Value]:
+    """exp(t) as 2**n * y: `n + whole`, one of the numbers that round when they are added, and y."""
+    rounded = t * _LOG2_E + whole
+    n = rounded - whole
     return rounded, _polynomial(t - n * _LN2_HIGH - n * _LN2_LOW, _EXP)
 
 
@@ -101,7 +101,7 @@ def _bits(x: Value) -> Any:
 
 
 def _power_of_two(like: Value, n: Any) -> Value:
-    """2**(n - 127), of the last eight bits of `n`; the ninth is its sign."""
+    """2**(n - 127), of the last eight bits of `n`; the ninth, which would be the sign, is zero."""
     return like.new(like.builder.bitcast(like.builder.shl(n, BITS(23)), NUMBER))
 
 

@@ -48,23 +48,35 @@ def step(builder: Any, code: int, values: Sequence[Any]) -> Any:
     return STEPS[code](*(Value(builder, value) for value in values)).value
 
 
-class Loop:
-    """A loop over indices, none of which depends on another: `body(loop)` is written once, for the index `loop.i`."""
+def write_loop(builder: Any, start: Any, end: Any, body: Callable[[Loop], None], **hints: int) -> None:
+    """Write a loop over indices; `body` writes a turn of it.
 
-    def __init__(self, builder: Any, start: Any, end: Any, body: Callable[[Loop], None], **wishes: int) -> None:
+    The turns are declared to be independent, so that LLVM may do several at once: what one writes, no other reads. An
+    array that is written to may be an operand, too, but not overlap one otherwise. Hints are those of LLVM's loops:
+    `vectorize_width` is its `vectorize.width`.
+    """
+    loop = Loop(builder)
+    before, inside, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
+    builder.cbranch(builder.icmp_signed("<", start, end), inside, after)
+    builder.position_at_end(inside)
+    loop.i = builder.phi(INDEX)
+    body(loop)
+    following = builder.add(loop.i, INDEX(1))
+    loop.i.add_incoming(start, before)
+    loop.i.add_incoming(following, builder.block)
+    again = builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
+    again.set_metadata("llvm.loop", loop.told(hints))
+    builder.position_at_end(after)
+
+
+class Loop:
+    """A loop while it is being written: its index `i`, and access to what its turns read and write."""
+
+    i: Any
+
+    def __init__(self, builder: Any) -> None:
         self._builder = builder
         self._group = _Group(builder.module)
-        before, inside, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
-        builder.cbranch(builder.icmp_signed("<", start, end), inside, after)
-        builder.position_at_end(inside)
-        self.i = builder.phi(INDEX)
-        body(self)
-        following = builder.add(self.i, INDEX(1))
-        self.i.add_incoming(start, before)
-        self.i.add_incoming(following, builder.block)
-        again = builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
-        again.set_metadata("llvm.loop", self._told(wishes))
-        builder.position_at_end(after)
 
     def get(self, pointer: Any, index: Any = None) -> Any:
         """The number at the index of the loop from a pointer on, or at another one."""
@@ -77,15 +89,15 @@ class Loop:
         store = self._builder.store(value, self._builder.gep(pointer, [self.i]))
         store.set_metadata("llvm.access.group", self._group)
 
-    def _told(self, wishes: dict[str, int]) -> Any:
-        """What LLVM is told about the loop: that its turns may run at once, and how many should."""
+    def told(self, hints: dict[str, int]) -> Any:
+        """What LLVM is told about the loop: that its turns are independent, and the hints."""
         module = self._builder.module
 
-        def told(name: str, value: Any) -> Any:
+        def part(name: str, value: Any) -> Any:
             return module.add_metadata([ir.MetaDataString(module, f"llvm.loop.{name}"), value])
 
-        parts = [told("parallel_accesses", self._group)]
-        parts += [told(name.replace("_", ".", 1), BITS(value)) for name, value in wishes.items()]
+        parts = [part("parallel_accesses", self._group)]
+        parts += [part(name.replace("_", ".", 1), BITS(value)) for name, value in hints.items()]
         loop = module.add_metadata([self._group, *parts])
         loop.operands = (loop, *parts)  # LLVM knows a loop by a list that begins with itself
         return loop

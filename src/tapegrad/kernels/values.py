@@ -15,7 +15,7 @@ INDEX, NUMBER, BITS = ir.IntType(64), ir.FloatType(), ir.IntType(32)
 
 
 class Value:
-    """A float32, 32 bits of one, or whether something is so. Python's numbers take part as float32."""
+    """A float32, or whether something is so, which `choose` asks. Python's numbers take part as float32."""
 
     def __init__(self, builder: Any, value: Any, flags: tuple[str, ...] = ()) -> None:
         self.builder = builder
@@ -27,7 +27,7 @@ class Value:
         return Value(self.builder, self.value, ("contract",))
 
     def new(self, value: Any) -> Value:
-        """What instructions of one's own have made of this."""
+        """A Value of one of LLVM's, with the flags of this."""
         return Value(self.builder, value, self._flags)
 
     def operand(self, other: Any) -> Any:

@@ -14,7 +14,7 @@ from ..kernels.windows import Windows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Windows", "are_known", "per_dimension", "windows"]
+__all__ = ["Windows", "is_plain", "per_dimension", "windows"]
 
 
 def windows(
@@ -32,14 +32,14 @@ def windows(
     when a window has no cells or is larger than the padded input, and ValueError for any other padding, strides or
     dilation.
     """
-    if are_known(strides) and are_known(dilation) and (type(padding) is str or are_known(padding)):
+    if is_plain(strides) and is_plain(padding) and is_plain(dilation):
         return _remembered(name, tuple(sizes), tuple(size), strides, padding, dilation)
     return _windows(name, sizes, size, strides, padding, dilation)
 
 
-def are_known(value: Any) -> bool:
-    """Whether these are integers of Python, which are equal to nothing that means something else."""
-    return type(value) is int or (type(value) is tuple and all(type(number) is int for number in value))
+def is_plain(value: Any) -> bool:
+    """Whether this is a name, or integers of Python: nothing that means something else is equal to these."""
+    return type(value) in (int, str) or (type(value) is tuple and all(type(number) is int for number in value))
 
 
 def _windows(

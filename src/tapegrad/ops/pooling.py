@@ -16,7 +16,7 @@ from .._tape import Tensor
 from ..errors import DTypeError, ShapeError
 from ..kernels.choice import kernels
 from ..primitive import primitive
-from ._windows import Windows, are_known, per_dimension, windows
+from ._windows import Windows, is_plain, per_dimension, windows
 from .shape import reshape
 
 if TYPE_CHECKING:
@@ -113,12 +113,12 @@ def _checked(name: str, x: Any) -> Any:
 def _over(name: str, x: Any, size: Any, strides: Any, padding: Any) -> Windows:
     """The windows over `x`, each with at least one cell of it."""
     strides = size if strides is None else strides
-    if are_known(size) and are_known(strides) and (type(padding) is str or are_known(padding)):
+    if is_plain(size) and is_plain(strides) and is_plain(padding):
         return _remembered(name, x.shape[1:-1], size, strides, padding)
-    return _windows(name, x.shape[1:-1], size, strides, padding)
+    return _pooled(name, x.shape[1:-1], size, strides, padding)
 
 
-def _windows(name: str, sizes: tuple[int, ...], size: Any, strides: Any, padding: Any) -> Windows:
+def _pooled(name: str, sizes: tuple[int, ...], size: Any, strides: Any, padding: Any) -> Windows:
     size = per_dimension(name, "size", size, len(sizes))
     at = windows(name, sizes, size, strides, padding)
     if max(*at.size, *at.before) >= 1 << 62:  # sums of two are still 64-bit integers
@@ -133,7 +133,7 @@ def _windows(name: str, sizes: tuple[int, ...], size: Any, strides: Any, padding
     return at
 
 
-_remembered = functools.lru_cache(512)(_windows)
+_remembered = functools.lru_cache(512)(_pooled)
 
 
 def max_pool(x: Any, size: Any, strides: Any = None, padding: Any = "VALID") -> Any:

@@ -19,7 +19,7 @@ from ..kernels.instructions import BUFFER, CHUNK, FIELDS, NUMBERS, SPREAD, SQUAR
 from ..kernels.workspace import Recycled
 from .machine import COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
 from .program import Entry, Program, Variable
-from .runs import F4, Numbers, Unsuitable, addresses, execute, gathered
+from .runs import F4, Addresses, Numbers, Unsuitable, execute, gathered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,14 +103,15 @@ class Blocks:
         self._rows = math.prod(self.shape) // self._columns
         self._block = max(1, _BLOCK // self._columns)
         self._results = len(handed_on)
-        self._made = Recycled(self.shape, F4, len(handed_on)) if math.prod(self.shape) >= _RECYCLED else None
+        self._recycled = Recycled(self.shape, F4, len(handed_on)) if math.prod(self.shape) >= _RECYCLED else None
         self._slots = {variable: 2 + i for i, variable in enumerate([*handed_on, *self.inputs])}
         self._python = Numbers()
         self._pieces: dict[Variable, int] = {}
         self._code = self._written(entries)
         self._numbers = self._python.array()
         self._kernel: Callable[..., None] | None = None
-        self._left = _WORTH if self._columns == 1 and len(self._code) > 1 else math.inf
+        # What is left to do, in numbers times steps, until a kernel is worth while.
+        self._to_do = _WORTH if self._columns == 1 and len(self._code) > 1 else math.inf
 
     def _written(self, entries: list[Entry]) -> Any:
         last = {variable: place for place, entry in enumerate(entries) for variable in entry.inputs()}
@@ -148,23 +149,23 @@ class Blocks:
         return slot, 0, *steps[spread or "whole"]
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        results = self._made.take() if self._made else [np.empty(self.shape, F4) for _ in range(self._results)]
+        results = self._recycled.take() if self._recycled else [np.empty(self.shape, F4) for _ in range(self._results)]
         parallel = self._rows * self._columns > _PARALLEL
-        if self._left <= 0:
+        if self._to_do <= 0:
             self._compile()
         if self._kernel:
-            bases, _kept = addresses(self._numbers, results, arrays)
             jobs = -(-self._rows // _JOB)
-            threads.run(self._kernel, jobs, bases, _JOB, self._rows, parallel=parallel)
+            with Addresses(self._numbers, results, arrays) as bases:
+                threads.run(self._kernel, jobs, bases, _JOB, self._rows, parallel=parallel)
         else:
             execute(self._code, self._numbers, results, arrays, self._room, self._block, self._rows, parallel)
-            self._left -= self._rows * len(self._code)
+            self._to_do -= self._rows * len(self._code)
         return results
 
     def _compile(self) -> None:
         from ..kernels import fused
 
-        self._left = math.inf
+        self._to_do = math.inf
         try:
             self._kernel = fused.kernel(self._code, self._numbers[::CHUNK].tolist())
         except Exception as error:

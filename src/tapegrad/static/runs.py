@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .program import Entry, Kind, Program, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import TracebackType
 
 F4 = np.dtype(np.float32)
 
@@ -123,17 +124,30 @@ def execute(
     Each thread has a buffer of `room` numbers.
     """
     run, function, scratch = _machine()
-    bases, _kept = addresses(numbers, results, inputs)
-    run(
-        function, -(-rows // block) if block else 1, code, bases, block, rows,
-        scratch=((scratch, F4), (max(room, 1), F4)), parallel=parallel,
-    )  # fmt: skip
+    with Addresses(numbers, results, inputs) as bases:
+        run(
+            function, -(-rows // block) if block else 1, code, bases, block, rows,
+            scratch=((scratch, F4), (max(room, 1), F4)), parallel=parallel,
+        )  # fmt: skip
 
 
-def addresses(numbers: Any, results: Sequence[Any], inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """Where the arrays of a run are, as its instructions count them, and what must be kept as long as that is used."""
-    inputs = [_in_memory(array) for array in inputs]
-    return np.array([0, *(array.__array_interface__["data"][0] for array in (numbers, *results, *inputs))]), inputs
+class Addresses:
+    """`with Addresses(numbers, results, inputs) as bases:` where a run's arrays are, as its instructions count them.
+
+    They stay there until it is done. After an exception helpers may still be writing: then they stay for ever.
+    """
+
+    _abandoned: ClassVar[list[Any]] = []
+
+    def __init__(self, numbers: Any, results: Sequence[Any], inputs: Sequence[Any]) -> None:
+        self._arrays = [numbers, *results, *map(_in_memory, inputs)]
+
+    def __enter__(self) -> Any:
+        return np.array([0, *(array.__array_interface__["data"][0] for array in self._arrays)])
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        if kind is not None:
+            self._abandoned.append(self._arrays)
 
 
 @functools.cache
