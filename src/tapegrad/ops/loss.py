@@ -12,7 +12,7 @@ import numpy as np
 from .._tape import Tensor
 from ..errors import ShapeError
 from ..primitive import constant, primitive
-from .activation import floating, log_softmax, sigmoid
+from .activation import floating, log_softmax, sigmoid, softmax
 from .elementwise import clip, exp
 from .indexing import getitem_op, index_add, plain_key
 from .reduction import sum as _sum
@@ -56,7 +56,7 @@ def _probable_raw(logits: Any, labels: Any) -> Any:
 
 
 def _probable_logits(g: Any, logits: Any, labels: Any) -> Any:
-    return (exp(log_softmax(logits)) * _sum(labels, -1, keepdims=True) - labels) * g[..., None]
+    return (softmax(logits) * _sum(labels, -1, keepdims=True) - labels) * g[..., None]
 
 
 probable_op = primitive(
