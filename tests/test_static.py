@@ -735,10 +735,12 @@ def test_a_model_may_be_compiled_itself() -> None:
 def test_several_threads_call_one_function() -> None:
     step = compiled(lambda x: (np.tanh(x) * 3).sum(axis=-1))
     errors: list[BaseException] = []
+    at_once = threading.Barrier(4)
 
     def work(seed: int) -> None:
         try:
             rng = np.random.default_rng(seed)
+            at_once.wait()
             for n in range(40):
                 x = rng.normal(size=(1 + n % 3, 4))
                 bits(step(x), (np.tanh(x) * 3).sum(axis=-1))

@@ -61,20 +61,29 @@ class Compiled:
         _describe(arguments, kinds, arrays)
         if keywords:
             _describe(keywords, kinds, arrays)
+        run = self._found(kinds)
+        if run is None:
+            with self._lock:
+                run = self._found(kinds)  # another thread may have traced it meanwhile
+                if run is None:
+                    run = _Run(self._function, kinds, self._fuse)
+                    result = run.trace(arguments, keywords)
+                    self._keep(run)
+                    return result
+        if run.checked:
+            return run.replayed(arrays)
+        with self._lock:
+            return run.replayed(arrays) if run.checked else run.check(arrays, arguments, keywords)
+
+    def _found(self, kinds: list[Any]) -> _Run | None:
+        """The program for such arguments, if there is one and all that it depends on is as it was."""
         runs = self._runs
         for run in reversed(runs):
             if run.key == kinds and run.holds():
                 if run is not runs[-1]:
                     self._keep(run)
-                if run.checked:
-                    return run.replayed(arrays)
-                with self._lock:
-                    return run.replayed(arrays) if run.checked else run.check(arrays, arguments, keywords)
-        with self._lock:
-            run = _Run(self._function, kinds, self._fuse)
-            result = run.trace(arguments, keywords)
-        self._keep(run)
-        return result
+                return run
+        return None
 
     def _keep(self, run: _Run) -> None:
         """Let a program be the one that was used last."""
