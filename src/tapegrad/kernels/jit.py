@@ -37,6 +37,8 @@ _FunctionCache: Any = numba.core.caching.FunctionCache  # which has no types
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` when it is first called with arguments of a type, or load it from the cache."""
     kernel: Any = numba.njit(**_OPTIONS)(function)
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return kernel  # type: ignore[no-any-return]  # the function itself
     kernel._compiler.compile = _without_collecting(kernel._compiler.compile)
     try:
         kernel._cache = _Cache(function)
