@@ -196,6 +196,13 @@ def test_kernels_and_formulas_give_the_same_bits(dtype, channels, size, strides,
     same_bits(pooling.at_maxima(z, x, y, at), plain_pooling.at_maxima(z, x, y, at))
     g = whole(*y.shape, dtype=dtype)
     np.testing.assert_array_equal(pooling.to_maxima(g, x, y, at), plain_pooling.to_maxima(g, x, y, at))
+    cut = np.maximum(x, 0)
+    y = plain_pooling.max_pool(cut, at)
+    with np.errstate(invalid="ignore"):
+        d = plain_pooling.to_maxima(g, cut, y, at) * (cut > 0)
+    for way in (pooling, plain_pooling):
+        np.testing.assert_array_equal(way.max_pool(x, at, relu=True), y)
+        np.testing.assert_array_equal(way.to_maxima(g, x, y, at, relu=True), d)
     shared, expected = (way.avg_pool_gradient(g, shape[1:-1], at) for way in (pooling, plain_pooling))
     np.testing.assert_allclose(shared, expected, rtol=1e-5 if dtype == np.float32 else 1e-13, atol=1e-6)
 

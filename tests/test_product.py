@@ -51,6 +51,16 @@ def test_a_bias_is_added_and_what_is_below_zero_is_cut(rows, depth, columns, tra
     np.testing.assert_array_equal(result, np.maximum(expected, 0) if relu else expected)
 
 
+@given(sizes, sizes, sizes, st.booleans(), st.booleans(), st.sampled_from([np.float32, np.float64]))
+def test_the_gradient_of_relu_multiplies_by_zero_or_one(rows, depth, columns, transpose_x, transpose_y, dtype):
+    x, y = drawn(rows, depth, transpose_x, dtype, 1), drawn(depth, columns, transpose_y, dtype, 2)
+    x[::7] = np.inf
+    gate = np.random.default_rng(3).choice(np.array([1.5, 0, -0.0, -1, np.nan, np.inf], dtype), (rows, columns))
+    result = product.matmul(x, y, transpose_x, transpose_y, gate=gate)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(result, product.matmul(x, y, transpose_x, transpose_y) * (gate > 0))
+
+
 @pytest.mark.parametrize(
     ("rows", "depth", "columns"), [(60, 1100, 300), (300, 40, 1100), (17, 513, 1025), (40, 2048, 200)]
 )
@@ -58,7 +68,12 @@ def test_a_bias_is_added_and_what_is_below_zero_is_cut(rows, depth, columns, tra
 @pytest.mark.parametrize("transpose_y", [False, True])
 def test_large_products_in_several_parts_are_right(rows, depth, columns, transpose_x, transpose_y):
     x = drawn(rows, depth, transpose_x, np.float32, 1)
-    agree(x, drawn(depth, columns, transpose_y, np.float32, 2), transpose_x, transpose_y)
+    y = drawn(depth, columns, transpose_y, np.float32, 2)
+    agree(x, y, transpose_x, transpose_y)
+    bias, gate = drawn(1, columns, False, np.float32, 3)[0], drawn(rows, columns, False, np.float32, 4)
+    plain = product.matmul(x, y, transpose_x, transpose_y)
+    finished = product.matmul(x, y, transpose_x, transpose_y, bias, True, gate)
+    np.testing.assert_array_equal(finished, np.maximum(plain + bias, 0) * (gate > 0))
 
 
 def test_long_sums_round_little():
@@ -244,6 +259,37 @@ def test_a_program_adds_the_bias_and_takes_relu_on_the_way(relu, swapped, monkey
     for _ in range(3):
         np.testing.assert_allclose(run(x, w, b[0]), expected, rtol=1e-5, atol=1e-5)
     assert [entry.name for entry in run.programs[0].entries] == ["layer"]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_program_takes_the_gradient_of_relu_on_the_way(swapped, monkeypatch):
+    monkeypatch.setattr(product, "faster", lambda: True)
+    x, w, h = (drawn(*s, False, np.float32, i) for i, s in enumerate([(70, 50), (50, 40), (70, 40)]))
+
+    def gradient(x: Any, w: Any, h: Any) -> Any:
+        g, passed = x @ w, tg.greater(h, 0)
+        return passed * g if swapped else g * passed
+
+    run = tg.compile(gradient)
+    for _ in range(3):
+        np.testing.assert_allclose(run(x, w, h), (x.astype(np.float64) @ w) * (h > 0), rtol=1e-5, atol=1e-5)
+    assert [entry.name for entry in run.programs[0].entries] == ["gated product"]
+
+
+def test_no_other_product_with_a_truth_is_taken_for_the_gradient_of_relu(monkeypatch):
+    monkeypatch.setattr(product, "faster", lambda: True)
+    x, w, h = (drawn(*s, False, np.float32, i) for i, s in enumerate([(70, 50), (50, 40), (70, 40)]))
+
+    def others(x: Any, w: Any, h: Any) -> Any:
+        y = x @ w
+        return y, y * (h > 0), (x @ (w + 1)) * (h > 0.5), (x @ (w + 2)) * (h[0] > 0), (x @ (w + 3)) * (h < 0)
+
+    run = tg.compile(others)
+    arguments = [tg.tensor(a) for a in (x, w, h)]
+    for _ in range(3):
+        for mine, expected in zip(run(*arguments), others(*arguments), strict=True):
+            np.testing.assert_allclose(mine.numpy(), expected.numpy(), rtol=1e-5, atol=2e-4)
+    assert "gated product" not in [entry.name for entry in run.programs[0].entries]
 
 
 @pytest.mark.parametrize("kept", ["product", "sum"])

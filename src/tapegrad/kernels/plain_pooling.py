@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     Slices = tuple[slice, ...]
 
 
-def max_pool(x: Array, at: Windows) -> Array:
-    """The largest element of each window."""
+def max_pool(x: Array, at: Windows, relu: bool = False) -> Array:
+    """The largest element of each window, of `x` or of relu of it."""
+    x = np.maximum(x, 0) if relu else x
     y = np.full((len(x), *at.out, x.shape[-1]), -np.inf, x.dtype)
     for windows, cells in _places(x.shape[1:-1], at):
         larger = (x[cells] > y[windows]) | (np.isnan(x[cells]) & ~np.isnan(y[windows]))
@@ -39,8 +40,13 @@ def at_maxima(z: Array, x: Array, maxima: Array, at: Windows) -> Array:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # as silent as the kernels
-def to_maxima(y: Array, x: Array, maxima: Array, at: Windows) -> Array:
-    """The transpose of `at_maxima`: `y` added up at the places of the first `maxima` of `x`."""
+def to_maxima(y: Array, x: Array, maxima: Array, at: Windows, relu: bool = False) -> Array:
+    """The transpose of `at_maxima`: `y` added up at the places of the first `maxima` of `x`.
+
+    With `relu` these are maxima of relu of `x`, and the gradient of that, 0 or 1, multiplies what is put there.
+    """
+    if relu:
+        x, y = np.maximum(x, 0), y * (maxima > 0)
     z = np.zeros(x.shape, x.dtype)
     for windows, cells, found in _first(x, maxima, at):
         z[cells] += np.where(found, y[windows], 0)

@@ -9,6 +9,7 @@ overlap may then be added up without waiting for each other, and always in the s
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,21 @@ from .arrays import flat_to_read
 from .jit import compiled, inlined
 from .jobs import taken
 from .memory import clear
-from .vectors import BYTES, add, below, choose, divide, equals, everywhere, exceeds, load, spread, store
+from .vectors import (
+    BYTES,
+    add,
+    below,
+    choose,
+    divide,
+    equals,
+    everywhere,
+    exceeds,
+    load,
+    relu,
+    relu_gradient,
+    spread,
+    store,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,10 +46,10 @@ _SMALL = 1 << 15  # elements below which waking a thread costs more than it brin
 _BANDS = 64  # how many jobs are enough for any number of threads that is likely
 
 
-def max_pool(x: Array, at: Windows) -> Array:
-    """The largest element of each window."""
+def max_pool(x: Array, at: Windows, relu: bool = False) -> Array:
+    """The largest element of each window, of `x` or of relu of it."""
     y = np.empty((len(x), *at.out, x.shape[-1]), x.dtype)
-    _run_by_rows(_max_pool, at, x.shape, y, x)
+    _run_by_rows(_max_pool, at, x.shape, y, x, relu)
     return y
 
 
@@ -45,10 +60,13 @@ def at_maxima(z: Array, x: Array, maxima: Array, at: Windows) -> Array:
     return y
 
 
-def to_maxima(y: Array, x: Array, maxima: Array, at: Windows) -> Array:
-    """The transpose of `at_maxima`: `y` added up at the places of the first `maxima` of `x`."""
+def to_maxima(y: Array, x: Array, maxima: Array, at: Windows, relu: bool = False) -> Array:
+    """The transpose of `at_maxima`: `y` added up at the places of the first `maxima` of `x`.
+
+    With `relu` these are maxima of relu of `x`, and the gradient of that, 0 or 1, multiplies what is put there.
+    """
     z = np.empty(x.shape, x.dtype)
-    _run_by_bands(_to_maxima, at, z, y, x, maxima)
+    _run_by_bands(_to_maxima, at, z, y, x, maxima, relu)
     return z
 
 
@@ -66,16 +84,18 @@ def avg_pool_gradient(y: Array, sizes: Sequence[int], at: Windows) -> Array:
     return x
 
 
-def _run_by_rows(kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array) -> None:
+def _run_by_rows(
+    kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array | bool
+) -> None:
     """Run a kernel whose jobs are the outermost rows of windows, and which fills `out`, that of the windows."""
     jobs = shape[0] * at.out[0]
-    flat = map(flat_to_read, inputs)
     threads.run(
-        kernel, jobs, out.reshape(-1), *flat, shape[1:], *_geometry(at, shape), parallel=inputs[0].size > _SMALL
-    )
+        kernel, jobs, out.reshape(-1), *map(_given, inputs), shape[1:], *_geometry(at, shape),
+        parallel=math.prod(shape) > _SMALL,
+    )  # fmt: skip
 
 
-def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Array) -> None:
+def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Array | bool) -> None:
     """Run a kernel whose jobs are bands of rows of `out`, which has the shape of the input."""
     if not out.size:
         return
@@ -87,10 +107,14 @@ def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: 
         count * stride - b >= size
         for count, stride, b, size in zip(counts, strides, before, out.shape[1:-1], strict=True)
     )
-    flat = map(flat_to_read, inputs)
     threads.run(
-        kernel, n * bands, out.reshape(-1), *flat, out.shape[1:], *geometry, tiled, bands, parallel=out.size > _SMALL
-    )
+        kernel, n * bands, out.reshape(-1), *map(_given, inputs), out.shape[1:], *geometry, tiled, bands,
+        parallel=out.size > _SMALL,
+    )  # fmt: skip
+
+
+def _given(value: Array | bool) -> Array | bool:
+    return value if isinstance(value, bool) else flat_to_read(value)
 
 
 @functools.lru_cache(512)
@@ -108,7 +132,7 @@ def _geometry(at: Windows, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...
 # In compiled code all arrays are flat. `size` is the shape of an image, (A, B, D, C); of the windows, `counts` tells
 # how many there are, `window` their size. Cells are given by their bounds, three pairs (first, behind the last).
 # What happens to one window and one vector of channels, at `place` in the input and at `w` among the windows, is a
-# function of its own, which the two loops over windows are handed.
+# function of its own, which the two loops over windows are handed. With `cut`, relu of the input is pooled.
 
 
 @inlined
@@ -185,7 +209,7 @@ def _put(x, cell, value, tiled, mask):
 
 @inlined
 def _largest(inputs, place, w, size, cells, mask):
-    (x,) = inputs
+    x, cut = inputs
     (a0, a1), (b0, b1), (d0, d1) = cells
     largest = load(x, place + ((a0 * size[1] + b0) * size[2] + d0) * size[3], mask)
     for a in range(a0, a1):
@@ -193,7 +217,7 @@ def _largest(inputs, place, w, size, cells, mask):
             for d in range(d0, d1):
                 v = load(x, place + ((a * size[1] + b) * size[2] + d) * size[3], mask)
                 largest = choose(exceeds(v, largest), v, largest)
-    return largest
+    return relu(largest) if cut else largest
 
 
 @inlined
@@ -212,15 +236,18 @@ def _picked(inputs, place, w, size, cells, mask):
 
 @inlined
 def _put_back(z, inputs, place, w, size, cells, low, high, tiled, mask):
-    y, x, maxima = inputs
+    y, x, maxima, cut = inputs
     (a0, a1), (b0, b1), (d0, d1) = cells
     largest = load(maxima, w, mask)
     pending = load(y, w, mask)
+    if cut:
+        pending = relu_gradient(pending, largest)
     for a in range(a0, min(a1, high)):
         for b in range(b0, b1):
             for d in range(d0, d1):
                 cell = place + ((a * size[1] + b) * size[2] + d) * size[3]
-                found = equals(load(x, cell, mask), largest)
+                v = load(x, cell, mask)
+                found = equals(relu(v) if cut else v, largest)
                 if a >= low:
                     _put(z, cell, choose(found, pending, spread(z, 0)), tiled, mask)
                 pending = choose(found, spread(z, 0), pending)
@@ -251,8 +278,8 @@ def _share_out(x, inputs, place, w, size, cells, low, high, tiled, mask):
 
 
 @compiled
-def _max_pool(state, jobs, y, x, size, counts, strides, before, window):
-    _by_rows(_largest, state, jobs, y, (x,), size, counts, strides, before, window)
+def _max_pool(state, jobs, y, x, cut, size, counts, strides, before, window):
+    _by_rows(_largest, state, jobs, y, (x, cut), size, counts, strides, before, window)
 
 
 @compiled
@@ -261,8 +288,8 @@ def _at_maxima(state, jobs, y, z, x, maxima, size, counts, strides, before, wind
 
 
 @compiled
-def _to_maxima(state, jobs, z, y, x, maxima, size, counts, strides, before, window, tiled, bands):
-    _by_bands(_put_back, state, jobs, z, (y, x, maxima), size, counts, strides, before, window, tiled, bands)
+def _to_maxima(state, jobs, z, y, x, maxima, cut, size, counts, strides, before, window, tiled, bands):
+    _by_bands(_put_back, state, jobs, z, (y, x, maxima, cut), size, counts, strides, before, window, tiled, bands)
 
 
 @compiled

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from . import blas, threads
+from . import blas, threads, vectors
 from .arrays import flat_to_read
+from .heights import fitting
 from .jit import LANES, compiled, inlined
 from .jobs import taken
 from .memory import clear, copy, fetch_ahead, get, put
 from .tile import HEIGHTS, run_tile, width
 from .transpose import side, transpose
+from .vectors import add, below, everywhere, load, spread, store
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -36,10 +38,12 @@ def matmul(
     transpose_y: bool = False,
     bias: Array | None = None,
     relu: bool = False,
+    gate: Array | None = None,
 ) -> Array:
     """The product of two matrices of one dtype, float32 or float64, either of them transposed first.
 
-    A `bias` is added to each row of the result, and then `relu` gives zero for what is below.
+    A `bias` is added to each row of the result; `relu` gives zero for what is below; and where there is no number above
+    zero in the `gate`, which has the result's shape, the result is multiplied by zero, as relu's gradient is.
     """
     x_row, x_step = (1, x.shape[1]) if transpose_x else (x.shape[1], 1)
     y_row, y_column = (1, y.shape[1]) if transpose_y else (y.shape[1], 1)
@@ -48,7 +52,8 @@ def matmul(
     out = np.empty((rows, columns), x.dtype)
     if not depth:
         out[:] = 0 if bias is None else bias
-        return np.maximum(out, 0) if relu else out
+        out = np.maximum(out, 0) if relu else out
+        return out if gate is None else out * (gate > 0)
     if out.size:
         first, second = flat_to_read(x), flat_to_read(y)
         out_row, out_column = columns, 1
@@ -67,14 +72,17 @@ def matmul(
         # Rows a page apart would push one another out of the first-level cache: they are copied to where they do not.
         crowded = x_step == 1 and x_row * x.itemsize % 4096 == 0
         long = min(depth, _DEPTH) + _LINE
+        square = side(x.itemsize)
+        tall = -(-HEIGHTS[0] // square) * square
         # Few groups are divided by rows too, so that threads share them evenly.
         parts = min(-(-rows // HEIGHTS[0]), -(-8 // groups))
         threads.run(
             multiply, groups * parts, first, x_row, x_step, second, y_row, y_column, out.reshape(-1), out_row,
-            out_column, rows, columns, depth, wide, side(x.itemsize), group, parts, _DEPTH, crowded, long,
-            flat_to_read(out[:0] if bias is None else bias), turned, relu, x.dtype.type(0),
+            out_column, rows, columns, depth, wide, square, group, parts, _DEPTH, crowded, long,
+            turned, flat_to_read(out[:0] if bias is None else bias), relu,
+            flat_to_read(out[:0] if gate is None else gate),
             scratch=(
-                (group * min(depth, _DEPTH) * wide, x.dtype), (HEIGHTS[0] * wide, x.dtype), (1, np.intp),
+                (group * min(depth, _DEPTH) * wide, x.dtype), (2 * tall * wide, x.dtype), (1, np.intp),
                 (HEIGHTS[0] * long, x.dtype),
             ),
             parallel=rows * columns * depth > _PARALLEL,
@@ -102,91 +110,113 @@ def _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group,
             for n in range(0, lines, _LINE):
                 fetch_ahead(y, source + _AHEAD * y_row + n)
             for p in range(group):
-                valid = max(0, min(wide, columns - first - p * wide))
-                to = (p * count + k) * wide
-                copy(panel, to, y, source + p * wide, valid)
-                clear(panel, to + valid, wide - valid)
+                there = below(y, columns - first - p * wide)
+                store(panel, (p * count + k) * wide, load(y, source + p * wide, there), everywhere(panel))
     else:
         for p in range(group):
             valid = max(0, min(wide, columns - first - p * wide))
-            for block in range(0, count, square):
-                end = min(block + square, count)
-                for begin in range(0, wide, square):
-                    source = (first + p * wide + begin) * y_column + low * y_row
-                    to = p * count * wide + begin
-                    if begin + square <= valid and block + square <= count:
-                        transpose(panel, to + block * wide, wide, y, source + block, y_column)
-                    else:
-                        here = max(0, min(square, valid - begin))
-                        for n in range(here):
-                            for k in range(block, end):
-                                put(panel, to + k * wide + n, get(y, source + n * y_column + k))
-                        for k in range(block, end):
-                            clear(panel, to + k * wide + here, square - here)
+            source = (first + p * wide) * y_column + low * y_row
+            to = p * count * wide
+            if count >= square and valid >= square:
+                for block in range(0, count, square):
+                    k = min(block, count - square)  # the last ones may overlap those before
+                    for begin in range(0, valid, square):
+                        n = min(begin, valid - square)
+                        transpose(panel, to + k * wide + n, wide, y, source + n * y_column + k, y_column)
+            else:
+                for n in range(valid):
+                    for k in range(count):
+                        put(panel, to + k * wide + n, get(y, source + n * y_column + k))
+            if valid < wide:
+                for k in range(count):
+                    clear(panel, to + k * wide + valid, wide - valid)
 
 
 @inlined
-def _near(near, long, x, start, x_row, x_step, rows, height, count):
+def _near(near, long, x, start, x_row, rows, height, count):
     """Copy `rows` rows of `count` numbers to where they lie side by side, and zeros up to `height` rows."""
-    for i in range(height):
-        if i >= rows:
-            clear(near, i * long, count)
-        elif x_step == 1:
-            copy(near, i * long, x, start + i * x_row, count)
-        else:
-            for k in range(count):
-                put(near, i * long + k, get(x, start + i * x_row + k * x_step))
+    for i in range(rows):
+        copy(near, i * long, x, start + i * x_row, count)
+    for i in range(rows, height):
+        clear(near, i * long, count)
 
 
 @inlined
-def _finish(tile, at, row, rows, columns, bias, place, turned, relu, zero):
-    """Add the bias to a tile of the result, and put `zero` where it is below."""
-    for i in range(rows):
-        for n in range(columns):
-            value = get(tile, at + i * row + n)
-            if len(bias):
-                value = value + get(bias, place + (i if turned else n))
-            if relu and value < zero:
-                value = zero
-            put(tile, at + i * row + n, value)
+def _finish(
+    out, to, out_row, out_column, edge, direct, turned, rows, columns, wide, square, added, bias, place, relu, gate,
+    last,
+):  # fmt: skip
+    """Do what is left to do with a tile, which lies in `edge`, or where it belongs if it is `direct`.
+
+    It goes line by line: a row of the tile, or a column where the product is `turned`, so that a vector's numbers are
+    neighbours in the result.
+    """
+    lines, line, length, source, step = rows, out_row, columns, 0, wide
+    if direct:
+        source, step = to, out_row
+    if turned:
+        tall = -(-_HEIGHT_0 // square) * square
+        lines, line, length, source, step = columns, out_column, rows, tall * wide, tall
+        for i in range(0, rows, square):
+            for n in range(0, wide, square):
+                transpose(edge, source + n * tall + i, tall, edge, i * wide + n, wide)
+    for begin in range(0, length, wide):
+        mask = below(out, length - begin)
+        offset = load(bias, place + begin, mask) if len(bias) else spread(out, 0)
+        for i in range(lines):
+            here = to + i * line + begin
+            value = load(out if direct else edge, source + i * step + begin, mask)
+            if added and not direct:
+                value = add(load(out, here, mask), value)
+            if last and len(bias):
+                value = add(value, offset)
+            if last and relu:
+                value = vectors.relu(value)
+            if last and len(gate):
+                value = vectors.relu_gradient(value, load(gate, here, mask))
+            store(out, here, value, mask)
 
 
 @compiled
 def multiply(
     state, jobs, x, x_row, x_step, y, y_row, y_column, out, out_row, out_column, rows, columns, depth, wide, square,
-    group, parts, most, crowded, long, bias, turned, relu, zero, panel, edge, segments, near,
+    group, parts, most, crowded, long, turned, bias, relu, gate, panel, edge, segments, near,
 ):  # fmt: skip
-    """`out[m, n]`, (rows, columns), is the sum over k of `x[m * x_row + k * x_step] * y[k * y_row + n * y_column]`.
+    """The sums over k of `x[m * x_row + k * x_step] * y[k * y_row + n * y_column]`, for `m < rows` and `n < columns`.
 
-    If there is a `bias`, one for each n, or for each m where the product is `turned`, it is added in the end.
+    They are written to `out[m * out_row + n * out_column]`; where the product is `turned`, it is `out_row` that is 1,
+    and else `out_column`. In the end, if there is a `bias`, it is added, a number for each step of 1; then relu is
+    taken; then what has no number above zero in the `gate`, which has the places of `out`, is multiplied by zero.
     """
     segments[0] = 0
+    finished = relu or len(bias) > 0 or len(gate) > 0
     for job in taken(state, jobs):
         first = job // parts * group * wide
-        begin = job % parts * rows // parts
+        start = job % parts * rows // parts
         end = (job % parts + 1) * rows // parts
         for low in range(0, depth, most):
             count = min(most, depth - low)
             last = low + count == depth
             _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group, square)
-            m = begin
+            m = start
             while m < end:
                 rest = end - m
-                # The lowest tile that has all rows that are left; rows that do not exist are zeros.
-                height = _HEIGHT_0
-                for lower in (_HEIGHT_1, _HEIGHT_2, _HEIGHT_3):
-                    if lower >= rest:
-                        height = lower
+                height = fitting(rest, _HEIGHT_0)
+                if x_step == 1:  # the lowest tile that has all rows that are left; rows that do not exist are zeros
+                    height = _HEIGHT_0
+                    for lower in (_HEIGHT_1, _HEIGHT_2, _HEIGHT_3):
+                        if lower >= rest:
+                            height = lower
                 there = min(height, rest)
                 copied = crowded or there < height
                 if copied:
-                    _near(near, long, x, m * x_row + low * x_step, x_row, x_step, there, height, count)
+                    _near(near, long, x, m * x_row + low, x_row, there, height, count)
                 for p in range(group):
                     column = first + p * wide
                     if column >= columns:
                         break
                     valid = min(wide, columns - column)
-                    direct = valid == wide and out_column == 1 and there == height
+                    direct = valid == wide and there == height and not turned
                     to = m * out_row + column * out_column
                     run_tile(
                         height, near if copied else x, 0 if copied else m * x_row + low * x_step,
@@ -194,18 +224,10 @@ def multiply(
                         panel, p * count * wide, wide, 0,
                         out if direct else edge, to if direct else 0, out_row if direct else wide, low > 0 and direct,
                     )  # fmt: skip
-                    if low > 0 and not direct:
-                        for i in range(there):
-                            for n in range(valid):
-                                before = get(out, to + i * out_row + n * out_column)
-                                put(edge, i * wide + n, before + get(edge, i * wide + n))
-                    if last and (relu or len(bias)):
-                        _finish(
-                            out if direct else edge, to if direct else 0, out_row if direct else wide, there, valid,
-                            bias, m if turned else column, turned, relu, zero,
-                        )  # fmt: skip
-                    if not direct:
-                        for n in range(valid):
-                            for i in range(there):
-                                put(out, to + i * out_row + n * out_column, get(edge, i * wide + n))
+                    if direct and not (last and finished):
+                        continue
+                    _finish(
+                        out, to, out_row, out_column, edge, direct, turned, there, valid, wide, square, low > 0,
+                        bias, m if turned else column, relu, gate, last,
+                    )  # fmt: skip
                 m += there

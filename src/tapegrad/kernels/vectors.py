@@ -194,6 +194,30 @@ exceeds = _lanewise(
 equals = _lanewise(lambda builder, x, y: builder.icmp_unsigned("==", _bits(builder, x), _bits(builder, y)), _mask)
 
 
+def _number(x: Any, number: float) -> Any:
+    return ir.Constant(x.type, [number] * x.type.count)
+
+
+def _relu_gradient(builder: Any, g: Any, out: Any) -> Any:
+    passes = builder.fcmp_ordered(">", out, _number(out, 0.0))
+    return builder.fmul(g, builder.select(passes, _number(g, 1.0), _number(g, 0.0)))
+
+
+relu_gradient = _lanewise(_relu_gradient, _vector)  # `g * (out > 0)`
+
+
+@intrinsic
+def relu(context: Any, x: Any) -> Any:
+    """`x` where that is above 0, or no number, and 0 elsewhere."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (value,) = arguments
+        zero = _number(value, 0.0)
+        return builder.select(builder.fcmp_ordered("<=", value, zero), zero, value)
+
+    return x(x), generate
+
+
 @intrinsic
 def multiply_add(context: Any, x: Any, y: Any, z: Any) -> Any:
     """`x * y + z`, rounded once where the processor can."""

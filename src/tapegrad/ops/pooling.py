@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["avg_pool", "global_avg_pool", "global_max_pool", "max_pool"]
 
 
-# The ops. `at` are the windows.
+# The ops. `at` are the windows. With `relu`, for which programs ask, relu of `x` is pooled; the gradient is for `x`.
 
 
 # The kernels want three spatial dimensions. Those that are missing come after the first, because the rows of the
@@ -45,14 +45,15 @@ def _deepened(at: Windows) -> Windows:
     return Windows(*(_three(values, missing) for values, missing in zip(at, (1, 1, 1, 0, 0, 1), strict=True)))
 
 
-def _max_pool_raw(x: Any, *, at: Windows) -> Any:
-    y = kernels(x.dtype, "pooling").max_pool(_deep(x), _deepened(at))
+def _max_pool_raw(x: Any, *, at: Windows, relu: bool = False) -> Any:
+    y = kernels(x.dtype, "pooling").max_pool(_deep(x), _deepened(at), relu)
     return y.reshape(len(x), *at.out, x.shape[-1])
 
 
-def _to_maxima_raw(y: Any, x: Any, maxima: Any, *, at: Windows) -> Any:
+def _to_maxima_raw(y: Any, x: Any, maxima: Any, *, at: Windows, relu: bool = False) -> Any:
     y = np.asarray(y, x.dtype)
-    return kernels(x.dtype, "pooling").to_maxima(_deep(y), _deep(x), _deep(maxima), _deepened(at)).reshape(x.shape)
+    z = kernels(x.dtype, "pooling").to_maxima(_deep(y), _deep(x), _deep(maxima), _deepened(at), relu)
+    return z.reshape(x.shape)
 
 
 def _at_maxima_raw(z: Any, x: Any, maxima: Any, *, at: Windows) -> Any:

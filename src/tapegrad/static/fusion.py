@@ -9,8 +9,8 @@ from .blocks import blocked
 from .joining import joined
 from .machine import mechanised
 from .passes import needed, tidy
+from .pooling import pooled
 from .products import has_products, tiled
-from .reordering import pooled_first
 from .runs import prepare
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def optimized(program: Program, fuse: bool) -> Program:
 def fused(program: Program) -> Program:
     """The program on compiled kernels, or as it was where they cannot be compiled."""
     try:
-        program = pooled_first(joined(program))
+        program = pooled(joined(program))
         other = tiled(program) if has_products(program) else program
         runs = needed(blocked(mechanised(other)))
         if runs.entries == other.entries:

@@ -1,8 +1,8 @@
 """Products of float32 matrices go to the register tile, where that is quicker than NumPy's library.
 
-A layer's bias and its relu are done on the way, while the result is still in the first-level cache. Even middling
-products go there: the library's own threads stay awake after a product, on the processors that the kernels' helpers
-want, and are waited for.
+A layer's bias and its relu, or its relu's gradient, are done on the way, while the result is still in the first-level
+cache. Even middling products go there: the library's own threads stay awake after a product, on the processors that the
+kernels' helpers want, and are waited for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..ops import activation, shape
 from ..ops._matrices import product_op
+from .passes import needed
 from .program import Program, Variable
 from .runs import F4
 
@@ -66,7 +67,10 @@ def _is_product(program: Program, entry: Entry) -> bool:
 
 
 def _finished(program: Program) -> Program:
-    """The program in which a product that only a bias is added to, and only relu is taken of, is one entry."""
+    """The program in which products are one entry with what alone is done with them.
+
+    That is adding a bias, relu, or its gradient.
+    """
     readers: dict[Variable, list[Entry]] = {}
     for entry in program.entries:
         for variable in entry.inputs():
@@ -74,6 +78,7 @@ def _finished(program: Program) -> Program:
     kept = program.used()
     together: dict[Variable, Entry] = {}  # what stands for an entry, by its result
     gone: set[Variable] = set()
+    made = {entry.out: entry for entry in program.entries}
     for entry in program.entries:
         if entry.function is not product_op.op.function:
             continue
@@ -90,12 +95,29 @@ def _finished(program: Program) -> Program:
             gone.add(last.out)
             last, relu = after, True
         if last is not entry:
+            params = {**entry.params, "relu": relu}
             together[last.out] = replace(
-                entry, name="layer", function=_layer, arguments=arguments, params={**entry.params, "relu": relu},
-                out=last.out,
-            )  # fmt: skip
+                entry, name="layer", function=_layer, arguments=arguments, params=params, out=last.out
+            )
+        elif after is not None and (output := _gate(program, made, after, entry.out)) is not None:
+            gone.add(entry.out)
+            together[after.out] = replace(
+                entry, name="gated product", function=_gated, arguments=(*arguments, output), out=after.out
+            )
     entries = [together.get(entry.out, entry) for entry in program.entries if entry.out not in gone]
-    return program.changed("layers", entries=tuple(entries))
+    return needed(program.changed("layers", entries=tuple(entries)))
+
+
+def _gate(program: Program, made: dict[Variable, Entry], entry: Entry, product: Variable) -> Variable | None:
+    """The `output` of an entry that multiplies a product by `output > 0`, as relu's gradient does."""
+    if entry.function is not np.multiply:
+        return None
+    above = made.get(entry.arguments[1] if entry.arguments[0] == product else entry.arguments[0])
+    if above is None or above.function is not np.greater or above.arguments[1] != 0:
+        return None
+    output = above.arguments[0]
+    kinds = program.kinds
+    return output if type(output) is Variable and kinds[output] == kinds[entry.out] == kinds[product] else None
 
 
 def _only(readers: dict[Variable, list[Entry]], kept: set[Variable], variable: Variable) -> Entry | None:
@@ -108,3 +130,9 @@ def _layer(x: Any, y: Any, bias: Any = None, *, transpose_x: bool, transpose_y: 
     from ..kernels import product
 
     return product.matmul(x, y, transpose_x, transpose_y, bias, relu)
+
+
+def _gated(x: Any, y: Any, output: Any, *, transpose_x: bool, transpose_y: bool) -> Any:
+    from ..kernels import product
+
+    return product.matmul(x, y, transpose_x, transpose_y, gate=output)
