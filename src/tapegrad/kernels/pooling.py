@@ -33,7 +33,7 @@ from .vectors import (
     relu_gradient,
     spread,
     store,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

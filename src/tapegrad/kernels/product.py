@@ -17,16 +17,18 @@ from .heights import fitting
 from .jit import LANES, compiled, inlined
 from .jobs import taken
 from .memory import clear, copy, fetch_ahead, get, put
-from .tile import HEIGHTS, run_tile, width
+from .tile import HEIGHTS, run_tile_ahead, width
 from .transpose import side, transpose
 from .vectors import add, below, everywhere, load, spread, store
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_DEPTH = 512  # rows of the second matrix that are laid out at a time: a buffer that stays in the second-level cache
+_DEPTH = 512
 _PARALLEL = 500_000  # multiplications from which a second thread is worth while
 _AHEAD = 8  # rows of the second matrix that are on their way from memory while one is laid out
+_SEGMENT = 16  # products that a tile sums before it brings near what it will read next
+_ROWS = _DEPTH // _SEGMENT // 4  # that it brings near in a call: so many of the rows after its own, for each panel
 _LINE = 16  # numbers of float32 in a cache line
 _HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
 
@@ -82,7 +84,7 @@ def matmul(
             turned, flat_to_read(out[:0] if bias is None else bias), relu,
             flat_to_read(out[:0] if gate is None else gate),
             scratch=(
-                (group * min(depth, _DEPTH) * wide, x.dtype), (2 * tall * wide, x.dtype), (1, np.intp),
+                (group * min(depth, _DEPTH) * wide, x.dtype), (2 * tall * wide, x.dtype), (_DEPTH // _SEGMENT, np.intp),
                 (HEIGHTS[0] * long, x.dtype),
             ),
             parallel=rows * columns * depth > _PARALLEL,
@@ -188,7 +190,8 @@ def multiply(
     and else `out_column`. In the end, if there is a `bias`, it is added, a number for each step of 1; then relu is
     taken; then what has no number above zero in the `gate`, which has the places of `out`, is multiplied by zero.
     """
-    segments[0] = 0
+    for s in range(len(segments)):
+        segments[s] = s * _SEGMENT * x_step
     finished = relu or len(bias) > 0 or len(gate) > 0
     for job in taken(state, jobs):
         first = job // parts * group * wide
@@ -199,6 +202,7 @@ def multiply(
             last = low + count == depth
             _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group, square)
             m = start
+            length = _SEGMENT if count % _SEGMENT == 0 else count
             while m < end:
                 rest = end - m
                 height = fitting(rest, _HEIGHT_0)
@@ -218,11 +222,12 @@ def multiply(
                     valid = min(wide, columns - column)
                     direct = valid == wide and there == height and not turned
                     to = m * out_row + column * out_column
-                    run_tile(
+                    run_tile_ahead(
                         height, near if copied else x, 0 if copied else m * x_row + low * x_step,
-                        long if copied else x_row, 1 if copied else x_step, segments, 1, count,
-                        panel, p * count * wide, wide, 0,
+                        long if copied else x_row, 1 if copied else x_step, segments, count // length, length,
+                        panel, p * count * wide, wide, length * wide,
                         out if direct else edge, to if direct else 0, out_row if direct else wide, low > 0 and direct,
+                        x, (m + there + p * _ROWS) * x_row + low, x_row,
                     )  # fmt: skip
                     if direct and not (last and finished):
                         continue

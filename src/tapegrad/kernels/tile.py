@@ -21,12 +21,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+from .arrays import LINE
 from .jit import FUSED, LANES, REGISTERS
+from .memory import prefetch
 
 VECTORS = 2  # vectors a row: with one, loads would outnumber multiply-adds
 # The tallest tile keeps its accumulators, the vectors of b and one spread value of a in registers. A middle one
 # divides what 14 does not, and one row serves the rest.
 HEIGHTS = (14, 8, 4, 1) if REGISTERS >= 32 else (6, 4, 2, 1)
+FETCHED = 8  # cache lines that are fetched ahead for a segment
 
 
 def width(itemsize: int) -> int:
@@ -47,76 +50,107 @@ def run_tile(
     signature = types.void(n, a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # The time goes by in the tiles: unrolling the loops around them would only take LLVM longer.
-        builder.function.attributes.add("optsize")
         height, *rest = arguments
-        bits = 32 if isinstance(a, types.Integer) else a.dtype.bitwidth
-        for place in _ARRAYS:
-            if isinstance(a, types.Integer):
-                element = _index if place == _SEGMENTS else ir.FloatType()
-                rest[place] = builder.inttoptr(rest[place], element.as_pointer())
-            else:
-                rest[place] = make_array(signature.args[place + 1])(context, builder, rest[place]).data  # type: ignore[no-untyped-call]
-        blocks = [builder.append_basic_block(f"tile_{h}") for h in HEIGHTS]
-        end = builder.append_basic_block("tiled")
-        choice = builder.switch(height, blocks[-1])
-        for h, block in zip(HEIGHTS, blocks, strict=True):
-            if block is not blocks[-1]:
-                choice.add_case(_integer(h), block)
-            builder.position_at_end(block)
-            builder.call(_function(builder.module, h, bits), rest)
-            builder.branch(end)
-        builder.position_at_end(end)
-        return context.get_dummy_value()
+        return _choose(context, builder, height, _pointers(context, builder, signature.args[1:], rest))
 
     return signature, generate
 
 
-_SEGMENTS = 4
-_ARRAYS = (0, _SEGMENTS, 7, 11)  # the places of a, segments, b and c among a tile's arguments
+@intrinsic
+def run_tile_ahead(
+    context: Any, height: Any, a: Any, a_start: Any, a_row: Any, a_step: Any, segments: Any, count: Any, length: Any,
+    b: Any, b_start: Any, b_step: Any, b_segment: Any, c: Any, c_start: Any, c_row: Any, add: Any,
+    ahead: Any, ahead_start: Any, ahead_row: Any,
+) -> Any:  # fmt: skip
+    """The same; meanwhile rows of the array `ahead` come near from memory, which would have nothing to do.
+
+    For each segment these are FETCHED cache lines: a row has those of four segments, and begins `ahead_row` numbers
+    after the row before. Where there is nothing to read, nothing happens.
+    """
+    n = types.intp
+    signature = types.void(n, a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean, ahead, n, n)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        height, *rest = arguments
+        return _choose(context, builder, height, _pointers(context, builder, signature.args[1:], rest))
+
+    return signature, generate
 
 
-def _function(module: Any, height: int, bits: int) -> Any:
+_A, _SEGMENTS, _B, _C, _AHEAD = 0, 4, 7, 11, 15  # places among a tile's arguments
+_ARRAYS = (_A, _SEGMENTS, _B, _C, _AHEAD)
+
+
+def _pointers(context: Any, builder: Any, kinds: Any, arguments: list[Any]) -> list[Any]:
+    """A tile's arguments, with pointers for the arrays."""
+    for place in _ARRAYS:
+        if place < len(arguments):
+            kind, given = kinds[place], arguments[place]
+            if isinstance(kind, types.Integer):
+                element = _index if place == _SEGMENTS else ir.FloatType()
+                arguments[place] = builder.inttoptr(given, element.as_pointer())
+            else:
+                arguments[place] = make_array(kind)(context, builder, given).data  # type: ignore[no-untyped-call]
+    return arguments
+
+
+def _choose(context: Any, builder: Any, height: Any, arguments: list[Any]) -> Any:
+    """Call the tile of a height, or else the last one."""
+    # The time goes by in the tiles: unrolling the loops around them would only take LLVM longer.
+    builder.function.attributes.add("optsize")
+    blocks = [builder.append_basic_block(f"tile_{h}") for h in HEIGHTS]
+    end = builder.append_basic_block("tiled")
+    choice = builder.switch(height, blocks[-1])
+    for h, block in zip(HEIGHTS, blocks, strict=True):
+        if block is not blocks[-1]:
+            choice.add_case(_integer(h), block)
+        builder.position_at_end(block)
+        builder.call(_function(builder.module, h, arguments), arguments)
+        builder.branch(end)
+    builder.position_at_end(end)
+    return context.get_dummy_value()
+
+
+def _function(module: Any, height: int, arguments: list[Any]) -> Any:
     """The tile as a function of its own in `module`.
 
     It is not inlined: among a kernel's many variables, LLVM would no longer find registers for all the sums.
     """
-    name = f"tapegrad_tile_{height}_{LANES}_{bits}"
+    scalar = arguments[_A].type.pointee
+    name = f"tapegrad_tile_{height}_{LANES}_{scalar.intrinsic_name}_{len(arguments)}"
     if name in module.globals:
         return module.globals[name]
-    number = (ir.FloatType() if bits == 32 else ir.DoubleType()).as_pointer()
-    kinds = [number if i in _ARRAYS else _index for i in range(14)] + [ir.IntType(1)]
-    kinds[_SEGMENTS] = _index.as_pointer()
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [given.type for given in arguments]), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
-    for place in _ARRAYS:
+    for place in (_A, _SEGMENTS, _B, _C):
         function.args[place].add_attribute("noalias")
-    _Emitter(ir.IRBuilder(function.append_basic_block("begin")), function.args, height, bits).emit()
+    _Emitter(ir.IRBuilder(function.append_basic_block("begin")), function.args, height, scalar).emit()
     return function
 
 
 class _Emitter:
     """Writes one tile's instructions: two loops, over segments and within one, around height x VECTORS sums."""
 
-    def __init__(self, builder: Any, arguments: Any, height: int, bits: int) -> None:
+    def __init__(self, builder: Any, arguments: Any, height: int, scalar: Any) -> None:
         self.builder = builder
         self.arguments = arguments
         self.height = height
-        self.lanes = LANES * 32 // bits
-        self.bytes = bits // 8
-        scalar = ir.FloatType() if bits == 32 else ir.DoubleType()
+        self.bytes = 4 if isinstance(scalar, ir.FloatType) else 8
+        self.lanes = LANES * 4 // self.bytes
         self.vector = ir.VectorType(scalar, self.lanes)
         self.cells = [(m, v) for m in range(height) for v in range(VECTORS)]
+        name = f"llvm.fma.v{self.lanes}{scalar.intrinsic_name}"
         self.fma = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-            builder.module, ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fma.v{self.lanes}f{bits}"
+            builder.module, ir.FunctionType(self.vector, [self.vector] * 3), name
         )
 
     def emit(self) -> None:
         builder = self.builder
-        (a, a_start, a_row, a_step, segments, count, length, b, b_start, b_step, b_segment, c, c_start, c_row, add) = (
-            self.arguments
-        )
+        (
+            a, a_start, a_row, a_step, segments, count, length, b, b_start, b_step, b_segment, c, c_start, c_row, add,
+            *ahead,
+        ) = self.arguments  # fmt: skip
         a = builder.gep(a, [a_start])
         b = builder.gep(b, [b_start])
         c = builder.gep(c, [c_start])
@@ -134,6 +168,8 @@ class _Emitter:
         sums = {cell: self.phi(self.vector, (zero, begin)) for cell in self.cells}
         a_segment = builder.gep(a, [builder.load(builder.gep(segments, [s]))])
         b_here = builder.gep(b, [builder.mul(s, b_segment)])
+        if ahead:
+            self.fetch(s, *ahead)
         builder.branch(inner)
 
         builder.position_at_end(inner)
@@ -172,6 +208,16 @@ class _Emitter:
         for m, v in self.cells:
             builder.store(values[m, v], self.pointer(c_rows[m], v)).align = self.bytes
         builder.ret_void()
+
+    def fetch(self, s: Any, array: Any, start: Any, row: Any) -> None:
+        """Bring the lines of `ahead` near that belong to segment s."""
+        builder = self.builder
+        line = LINE // self.bytes
+        first = builder.add(start, builder.mul(row, builder.lshr(s, _integer(2))))
+        piece = builder.mul(builder.and_(s, _integer(3)), _integer(FETCHED * line))
+        place = builder.gep(array, [builder.add(first, piece)])
+        for number in range(FETCHED):
+            prefetch(builder, builder.gep(place, [_integer(number * line)]))
 
     def phi(self, kind: Any, *incoming: tuple[Any, Any]) -> Any:
         node = self.builder.phi(kind)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_SMALL = 1 << 19  # elements below which a helper brings little: memory is what the time goes to
+_SMALL = 1 << 17  # elements below which a helper brings little: memory is what the time goes to
 _JOB = 1 << 12  # elements
 
 _loops: dict[tuple[Any, bool], Any] = {}  # of a rule, with and without decay
