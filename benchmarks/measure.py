@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SAMPLE = 5e-3  # seconds that one measurement should take, so that the clock's own cost vanishes
+AWAKE = 3e-2  # seconds of one that begins with sleeping threads and cold caches, which soon count for little
 
 Times = dict[Any, list[float]]  # what was timed -> seconds of each round
 
@@ -31,10 +32,11 @@ def in_turns(tasks: dict[Any, Callable[[], Any]], rounds: int, settle: float = 0
     Threads of a library may stay awake after its task, and would take a processor from the next one. Before each
     measurement there are `settle` seconds for them to go to sleep, and a run that is not timed to wake the others.
     """
+    sample = AWAKE if settle else SAMPLE
     counts = {}
     for key, task in tasks.items():
         seconds(task, 3)
-        counts[key] = max(1, round(SAMPLE / seconds(task, 3)))
+        counts[key] = max(1, round(sample / seconds(task, 3)))
     found: Times = {key: [] for key in tasks}
     order = list(tasks)
     shuffle = random.Random(0).shuffle

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tapegrad as tg
@@ -90,6 +90,35 @@ def test_arithmetic_has_the_bits_of_numpy_broadcast_in_any_way(function):
                 assert names(program)[0] == "machine"
                 for a, b in zip(expected, got, strict=True):
                     np.testing.assert_array_equal(a, b)
+
+
+PLACES = st.sampled_from(["array", "row", "column", "one", "part", "turned"])
+
+
+@example(100, 30, 3, ("part", "column"))
+@given(st.integers(2, 150), st.integers(1, 40), st.integers(0, 9), st.tuples(PLACES, PLACES))
+def test_rows_of_any_length_and_operands_of_every_kind(rows, columns, apart, places):
+    """Rows that fit into a vector are done otherwise than longer ones; neighbours of a part must stay as they are."""
+    shapes = {
+        "array": (rows, columns), "row": (columns,), "column": (rows, 1), "one": (1, 1),
+        "part": (rows, columns + apart), "turned": (columns, rows),
+    }  # fmt: skip
+    arrays = [drawn(*shapes[place], seed=seed) for seed, place in enumerate(places)]
+
+    def opened(x: Any, kind: str) -> Any:
+        return x[:, apart:] if kind == "part" else x.T if kind == "turned" else x
+
+    def steps(x, y):
+        z = opened(x, places[0]) * opened(y, places[1]) + np.zeros((rows, columns), np.float32)
+        joined = tg.concat([z, opened(x, places[0]) - z], axis=1)
+        return joined + 1.0, tg.concat([z[1:], z[:1]], axis=0) * opened(y, places[1]), joined.sum(0)
+
+    expected, got, program = both(steps, *arrays)
+    if rows * 2 * columns <= 4096:
+        assert "machine" in names(program)
+    for a, b in zip(expected[:2], got, strict=False):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(got[2], expected[2], rtol=1e-5, atol=1e-4)
 
 
 def test_views_copies_and_joints():

@@ -51,14 +51,14 @@ from .jit import LANES, compiled, inlined
 from .jobs import taken
 from .steps import STEPS, Loop, operands, step, write_loop
 from .tile import HEIGHTS, run_tile, width
-from .values import INDEX, NUMBER
+from .values import BITS, INDEX, NUMBER
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 WIDE = width(4)
 _AT_ONCE = 2  # vectors
-SCRATCH = 2 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in
+SCRATCH = 3 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in
 
 _F = np.float32
 _HEIGHT_0 = HEIGHTS[0]
@@ -88,16 +88,41 @@ def _put(context: Any, address: Any, index: Any, value: Any) -> Any:
     return types.void(types.intp, types.intp, types.float32), generate
 
 
-def _some(builder: Any, address: Any, count: Any) -> tuple[Any, Any, list[Any]]:
-    """A tile's row at an address: its type, and what LLVM's functions for the first `count` numbers of it ask for."""
-    row = ir.VectorType(ir.FloatType(), WIDE)
-    pointer = builder.inttoptr(address, row.as_pointer())
-    lane = ir.VectorType(ir.IntType(64), WIDE)
-    first = builder.insert_element(ir.Constant(lane, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), WIDE), [0] * WIDE)
-    counts = builder.shuffle_vector(first, ir.Constant(lane, ir.Undefined), zeros)
-    mask = builder.icmp_signed("<", ir.Constant(lane, list(range(WIDE))), counts)
-    return row, pointer, [ir.Constant(ir.IntType(32), 4), mask]
+# --------------------------------------------------------------------------------------------------
+# Short rows: up to WIDE numbers, as many as a row of a tile has, are one vector of which some lanes exist
+
+_ROW = ir.VectorType(NUMBER, WIDE)
+
+
+def _spread(builder: Any, value: Any) -> Any:
+    nothing = ir.Constant(ir.VectorType(value.type, WIDE), ir.Undefined)
+    first = builder.insert_element(nothing, value, BITS(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(BITS, WIDE), [0] * WIDE))
+
+
+def _mask(builder: Any, count: Any) -> Any:
+    """Which lanes exist: the first `count`."""
+    lanes = ir.Constant(ir.VectorType(INDEX, WIDE), list(range(WIDE)))
+    return builder.icmp_signed("<", lanes, _spread(builder, count))
+
+
+def _load_row(builder: Any, address: Any, mask: Any) -> Any:
+    """The numbers at an address that exist, and zeros."""
+    arguments = [builder.inttoptr(address, _ROW.as_pointer()), BITS(4), mask, ir.Constant(_ROW, [0.0] * WIDE)]
+    kind = ir.FunctionType(_ROW, [argument.type for argument in arguments])
+    load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{WIDE}f32.p0")
+    return builder.call(load, arguments)
+
+
+def _store_row(builder: Any, value: Any, address: Any, mask: Any) -> None:
+    arguments = [value, builder.inttoptr(address, _ROW.as_pointer()), BITS(4), mask]
+    kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+    store = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{WIDE}f32.p0")
+    builder.call(store, arguments)
+
+
+def _whole(builder: Any) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(1), WIDE), [1] * WIDE)
 
 
 @intrinsic
@@ -105,31 +130,65 @@ def _pad(context: Any, out: Any, source: Any, count: Any) -> Any:
     """Write a tile's row: `count` numbers from an address, and zeros."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row, pointer, some = _some(builder, arguments[1], arguments[2])
-        kind = ir.FunctionType(row, [pointer.type, some[0].type, some[1].type, row])
-        load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{WIDE}f32.p0")
-        value = builder.call(load, [pointer, *some, ir.Constant(row, [0.0] * WIDE)])
-        stored = builder.store(value, builder.inttoptr(arguments[0], row.as_pointer()))
-        stored.align = 4
+        out, source, count = arguments
+        _store_row(builder, _load_row(builder, source, _mask(builder, count)), out, _whole(builder))
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.intp), generate
 
 
 @intrinsic
-def _cut(context: Any, out: Any, source: Any, count: Any) -> Any:
-    """Write the first `count` numbers of a tile's row."""
+def _copy_row(context: Any, out: Any, source: Any, count: Any) -> Any:
+    """Write `count` numbers that stand at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row, pointer, some = _some(builder, arguments[0], arguments[2])
-        value = builder.load(builder.inttoptr(arguments[1], row.as_pointer()))
-        value.align = 4
-        kind = ir.FunctionType(ir.VoidType(), [row, pointer.type, some[0].type, some[1].type])
-        store = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{WIDE}f32.p0")
-        builder.call(store, [value, pointer, *some])
+        out, source, count = arguments
+        mask = _mask(builder, count)
+        _store_row(builder, _load_row(builder, source, mask), out, mask)
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def _fill_row(context: Any, out: Any, source: Any, count: Any) -> Any:
+    """Write the number at an address `count` times."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        out, source, count = arguments
+        number = builder.load(builder.inttoptr(source, NUMBER.as_pointer()))
+        _store_row(builder, _spread(builder, number), out, _mask(builder, count))
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def _sum_rows(context: Any, out: Any, source: Any, row: Any, rows: Any, count: Any) -> Any:
+    """Write the sum of rows of `count` numbers, which begin `row` bytes apart, from the first to the last."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        out, source, row, rows, count = arguments
+        mask = _mask(builder, count)
+        first = _load_row(builder, source, mask)
+        before, inside, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
+        builder.cbranch(builder.icmp_signed(">", rows, INDEX(1)), inside, after)
+        builder.position_at_end(inside)
+        i, total = builder.phi(INDEX), builder.phi(_ROW)
+        added = builder.fadd(total, _load_row(builder, builder.add(source, builder.mul(i, row)), mask))
+        following = builder.add(i, INDEX(1))
+        for node, start, value in ((i, INDEX(1), following), (total, first, added)):
+            node.add_incoming(start, before)
+            node.add_incoming(value, inside)
+        builder.cbranch(builder.icmp_signed("<", following, rows), inside, after)
+        builder.position_at_end(after)
+        result = builder.phi(_ROW)
+        result.add_incoming(first, before)
+        result.add_incoming(added, inside)
+        _store_row(builder, result, out, mask)
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 5), generate
 
 
 @intrinsic
@@ -238,10 +297,45 @@ def _operand(start, row, column, r, c, count, buffer):
 
 
 @inlined
+def _gathered(start, row, column, r, rows, columns, buffer):
+    """Where `rows` short rows from row `r` on stand side by side: here, or in `buffer`."""
+    if column == SPREAD:
+        return start
+    place = start + 4 * r * row
+    if column == 0 or row != columns:
+        for i in range(rows):
+            if column == 0:
+                _fill_row(buffer + 4 * i * columns, place + 4 * i * row, columns)
+            else:
+                _copy_row(buffer + 4 * i * columns, place + 4 * i * row, columns)
+        place = buffer
+    return place
+
+
+@inlined
+def _by_short_rows(kind, out, out_row, a, a_row, a_column, b, b_row, b_column, rows, columns, room):
+    """An elementwise instruction on short rows, as many at a time as a buffer holds."""
+    most = CHUNK // columns
+    for r in range(0, rows, most):
+        count = min(most, rows - r)
+        to = out + 4 * r * out_row
+        result = to if out_row == columns else room + 4 * 2 * CHUNK
+        x = y = _gathered(a, a_row, a_column, r, count, columns, result if kind == COPY else room)
+        if kind < NEGATIVE:
+            y = _gathered(b, b_row, b_column, r, count, columns, room + 4 * CHUNK)
+        if kind != COPY:
+            _elementwise(kind, result, x, y, count * columns)
+            x = result
+        if x != to:
+            for i in range(count):
+                _copy_row(to + 4 * i * out_row, x + 4 * i * columns, columns)
+
+
+@inlined
 def _multiply(code, p, out, a, b, scratch):
     rows, columns, depth = code[p, ROWS], code[p, COLUMNS], code[p, DEPTH]
     x_row, x_step, y_row, y_column = code[p, A_ROW], code[p, A_COLUMN], code[p, B_ROW], code[p, B_COLUMN]
-    panel = scratch + 4 * 2 * CHUNK
+    panel = scratch + 4 * 3 * CHUNK
     edge = panel + 4 * DEEPEST * WIDE
     _put_index(scratch, 0)  # of one segment
     for first in range(0, columns, WIDE):
@@ -260,7 +354,7 @@ def _multiply(code, p, out, a, b, scratch):
             height = fitting(rows - m, _HEIGHT_0)
             run_tile(height, a, m * x_row, x_row, x_step, scratch, 1, depth, panel, 0, WIDE, 0, edge, 0, WIDE, False)
             for i in range(height):
-                _cut(out + 4 * ((m + i) * columns + first), edge + 4 * i * WIDE, valid)
+                _copy_row(out + 4 * ((m + i) * columns + first), edge + 4 * i * WIDE, valid)
             m += height
 
 
@@ -325,6 +419,12 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
                     and (not two or _is_run(b_row, b_column, columns))
                 ):  # one run of numbers, or one number, everywhere
                     rows, columns = 1, rows * columns
+                if rows > 1 and columns <= WIDE and a_column <= 1 and (not two or b_column <= 1):
+                    if summed:
+                        _sum_rows(out, a, 4 * a_row, rows, columns)
+                    else:
+                        _by_short_rows(kind, out, out_row, a, a_row, a_column, b, b_row, b_column, rows, columns, room)
+                    continue
                 for c in range(0, columns, CHUNK):
                     count = min(CHUNK, columns - c)
                     for r in range(1 if summed else rows):
