@@ -20,36 +20,21 @@ from numba.np.arrayobj import make_array
 
 from .heights import fitting
 from .instructions import (
-    A_COLUMN,
-    A_ROW,
-    A_START,
-    ADD,
-    B_COLUMN,
-    B_ROW,
-    B_START,
     BUFFER,
     CHUNK,
-    CODE,
-    COLUMNS,
     COPY,
     DEEPEST,
-    DEPTH,
+    FIELDS,
     LARGEST_COLUMN,
     MATMUL,
     NEGATIVE,
-    OUT,
-    OUT_ROW,
-    OUT_START,
-    ROWS,
     SPREAD,
     SUM_COLUMNS,
     SUM_ROWS,
-    A,
-    B,
-)  # fmt: skip
+)
 from .jit import LANES, compiled, inlined
 from .jobs import taken
-from .steps import STEPS, Loop, operands, step, write_loop
+from .steps import STEPS, Loop, operands, repeat, step, write_loop
 from .tile import HEIGHTS, run_tile, width
 from .values import BITS, INDEX, NUMBER
 
@@ -121,46 +106,73 @@ def _store_row(builder: Any, value: Any, address: Any, mask: Any) -> None:
     builder.call(store, arguments)
 
 
-def _whole(builder: Any) -> Any:
-    return ir.Constant(ir.VectorType(ir.IntType(1), WIDE), [1] * WIDE)
+def _gather(builder: Any, address: Any, column: Any, mask: Any) -> Any:
+    """The numbers from an address on that are `column` apart, as far as they exist, and zeros."""
+    lanes = ir.Constant(ir.VectorType(INDEX, WIDE), list(range(0, 4 * WIDE, 4)))
+    places = builder.add(_spread(builder, address), builder.mul(lanes, _spread(builder, column)))
+    pointers = builder.inttoptr(places, ir.VectorType(NUMBER.as_pointer(), WIDE))
+    arguments = [pointers, BITS(4), mask, ir.Constant(_ROW, [0.0] * WIDE)]
+    kind = ir.FunctionType(_ROW, [argument.type for argument in arguments])
+    gather = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.gather.v{WIDE}f32.v{WIDE}p0")
+    return builder.call(gather, arguments)
 
 
 @intrinsic
-def _pad(context: Any, out: Any, source: Any, count: Any) -> Any:
-    """Write a tile's row: `count` numbers from an address, and zeros."""
+def _copy_rows(
+    context: Any, out: Any, out_row: Any, source: Any, row: Any, column: Any, rows: Any, columns: Any
+) -> Any:  # fmt: skip
+    """Write `rows` rows of `columns` numbers, which are `column` apart from one another."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        out, source, count = arguments
-        _store_row(builder, _load_row(builder, source, _mask(builder, count)), out, _whole(builder))
+        builder.call(_copying(builder.module), arguments)
         return context.get_dummy_value()
 
-    return types.void(types.intp, types.intp, types.intp), generate
+    return types.void(*[types.intp] * 7), generate
 
 
-@intrinsic
-def _copy_row(context: Any, out: Any, source: Any, count: Any) -> Any:
-    """Write `count` numbers that stand at an address."""
+def _copying(module: Any) -> Any:
+    """The same as a function of its own in `module`, so that it is compiled once, however often it is called."""
+    name = "tapegrad_copy_rows"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [INDEX] * 7), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block("begin"))
+    out, out_row, source, row, column, rows, columns = function.args
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        out, source, count = arguments
-        mask = _mask(builder, count)
-        _store_row(builder, _load_row(builder, source, mask), out, mask)
-        return context.get_dummy_value()
+    def place(start: Any, step: Any, r: Any, c: Any, apart: Any) -> Any:
+        index = builder.add(builder.mul(r, step), builder.mul(c, apart))
+        return builder.add(start, builder.mul(index, INDEX(4)))
 
-    return types.void(types.intp, types.intp, types.intp), generate
+    def one_row(r: Any) -> None:
+        repeat(builder, columns, WIDE, lambda c: part(r, c))
 
+    def part(r: Any, c: Any) -> None:
+        mask = _mask(builder, builder.sub(columns, c))
+        here = place(source, row, r, c, column)
+        neighbours, one, others, end = (builder.append_basic_block(n) for n in ("neighbours", "one", "others", "end"))
+        choice = builder.switch(column, others)
+        choice.add_case(INDEX(1), neighbours)
+        choice.add_case(INDEX(0), one)
+        found = []
+        for block, value in (
+            (neighbours, lambda: _load_row(builder, here, mask)),
+            (one, lambda: _spread(builder, builder.load(builder.inttoptr(here, NUMBER.as_pointer())))),
+            (others, lambda: _gather(builder, here, column, mask)),
+        ):
+            builder.position_at_end(block)
+            found.append((value(), builder.block))
+            builder.branch(end)
+        builder.position_at_end(end)
+        value = builder.phi(_ROW)
+        for each in found:
+            value.add_incoming(*each)
+        _store_row(builder, value, place(out, out_row, r, c, INDEX(1)), mask)
 
-@intrinsic
-def _fill_row(context: Any, out: Any, source: Any, count: Any) -> Any:
-    """Write the number at an address `count` times."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        out, source, count = arguments
-        number = builder.load(builder.inttoptr(source, NUMBER.as_pointer()))
-        _store_row(builder, _spread(builder, number), out, _mask(builder, count))
-        return context.get_dummy_value()
-
-    return types.void(types.intp, types.intp, types.intp), generate
+    repeat(builder, rows, 1, one_row)
+    builder.ret_void()
+    return function
 
 
 @intrinsic
@@ -202,21 +214,48 @@ def _put_index(context: Any, address: Any, value: Any) -> Any:
     return types.void(types.intp, types.intp), generate
 
 
+def _start(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    return make_array(kind)(context, builder, array).data
+
+
 @intrinsic
 def _address(context: Any, array: Any) -> Any:
     """Where an array begins."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.ptrtoint(data, ir.IntType(64))
+        return builder.ptrtoint(_start(context, builder, signature.args[0], *arguments), INDEX)
 
     return types.intp(array), generate
 
 
-@inlined
-def _base(bases, slot, buffer, skipped):
-    """Where an array begins; `skipped` numbers of it belong to jobs before, and are not in the buffer at all."""
-    return _address(buffer) if slot == BUFFER else bases[slot] + 4 * skipped
+@intrinsic
+def _fields(context: Any, code: Any, p: Any) -> Any:
+    """All fields of instruction `p`, in their order."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = _start(context, builder, signature.args[0], arguments[0])
+        first = builder.gep(start, [builder.mul(arguments[1], INDEX(FIELDS))])
+        fields = [builder.load(builder.gep(first, [INDEX(field)])) for field in range(FIELDS)]
+        return context.make_tuple(builder, signature.return_type, fields)
+
+    return types.UniTuple(types.intp, FIELDS)(code, types.intp), generate
+
+
+@intrinsic
+def _place(context: Any, bases: Any, slot: Any, buffer: Any, start: Any, skipped: Any) -> Any:
+    """Where `start` is in an array; `skipped` numbers of it belong to jobs before, and are not in the buffer at all."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bases, slot, buffer, start, skipped = arguments
+        base = builder.load(builder.gep(_start(context, builder, signature.args[0], bases), [slot]))
+        own = builder.ptrtoint(_start(context, builder, signature.args[2], buffer), INDEX)
+        number = builder.mul(builder.add(start, skipped), INDEX(4))
+        elsewhere = builder.add(base, number)
+        here = builder.add(own, builder.mul(start, INDEX(4)))
+        return builder.select(builder.icmp_signed("==", slot, INDEX(BUFFER)), here, elsewhere)
+
+    n = types.intp
+    return n(bases, n, buffer, n, n), generate
 
 
 @inlined
@@ -260,101 +299,57 @@ def _elementwise(context: Any, code: Any, out: Any, a: Any, b: Any, count: Any) 
     return types.void(*[types.intp] * 5), generate
 
 
-@intrinsic
-def _add_run(context: Any, out: Any, a: Any, count: Any) -> Any:
-    """Add a run of numbers to another."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        *addresses, count = arguments
-        out, a = _pointers(builder, addresses)
-        _write_run(builder, ADD, out, [out, a], count)
-        return context.get_dummy_value()
-
-    return types.void(*[types.intp] * 3), generate
-
-
 @inlined
-def _add(out, a, count):
-    """The same, for a run that is often too short for a vector."""
-    if count < LANES:
-        for i in range(count):
-            _put(out, i, _get(out, i) + _get(a, i))
-    else:
-        _add_run(out, a, count)
+def _piece(start, row, column, r, c, rows, columns, buffer):
+    """Where `rows` rows from row `r` on, of `columns` numbers from column `c` on, stand side by side.
 
-
-@inlined
-def _operand(start, row, column, r, c, count, buffer):
-    """Where `count` numbers of row `r` from column `c` on stand side by side: here, or in `buffer`."""
-    if column == SPREAD:
-        return start
-    place = start + 4 * (r * row + c * column)
-    if column != 1:
-        for i in range(count):
-            _put(buffer, i, _get(place, i * column))
-        place = buffer
+    That is where they are, or `buffer`, into which they are copied.
+    """
+    place = start
+    if column != SPREAD:
+        place = start + 4 * (r * row + c * column)
+        if column != 1 or (row != columns and rows > 1):
+            _copy_rows(buffer, columns, place, row, column, rows, columns)
+            place = buffer
     return place
 
 
 @inlined
-def _gathered(start, row, column, r, rows, columns, buffer):
-    """Where `rows` short rows from row `r` on stand side by side: here, or in `buffer`."""
-    if column == SPREAD:
-        return start
-    place = start + 4 * r * row
-    if column == 0 or row != columns:
-        for i in range(rows):
-            if column == 0:
-                _fill_row(buffer + 4 * i * columns, place + 4 * i * row, columns)
-            else:
-                _copy_row(buffer + 4 * i * columns, place + 4 * i * row, columns)
-        place = buffer
-    return place
+def _by_pieces(kind, rows, columns, out, out_row, a, a_row, a_column, b, b_row, b_column, room):
+    """An elementwise instruction: a part of a row at a time, or as many short rows as a buffer holds."""
+    two = kind < NEGATIVE
+    if out_row == columns and _is_run(a_row, a_column, columns) and (not two or _is_run(b_row, b_column, columns)):
+        rows, columns = 1, rows * columns  # one run of numbers, or one number, everywhere
+    at_once = CHUNK // columns if columns <= WIDE else 1
+    for c in range(0, columns, CHUNK):
+        count = min(CHUNK, columns - c)
+        for r in range(0, rows, at_once):
+            several = min(at_once, rows - r)
+            to = out + 4 * (r * out_row + c)
+            result = to if several == 1 or out_row == count else room + 4 * 2 * CHUNK
+            x = y = _piece(a, a_row, a_column, r, c, several, count, result if kind == COPY else room)
+            if two:
+                y = _piece(b, b_row, b_column, r, c, several, count, room + 4 * CHUNK)
+            if kind != COPY or several == 1:
+                _elementwise(kind, result, x, y, several * count)
+                x = result
+            if x != to:
+                _copy_rows(to, out_row, x, count, 1, several, count)
 
 
 @inlined
-def _by_short_rows(kind, out, out_row, a, a_row, a_column, b, b_row, b_column, rows, columns, room):
-    """An elementwise instruction on short rows, as many at a time as a buffer holds."""
-    most = CHUNK // columns
-    for r in range(0, rows, most):
-        count = min(most, rows - r)
-        to = out + 4 * r * out_row
-        result = to if out_row == columns else room + 4 * 2 * CHUNK
-        x = y = _gathered(a, a_row, a_column, r, count, columns, result if kind == COPY else room)
-        if kind < NEGATIVE:
-            y = _gathered(b, b_row, b_column, r, count, columns, room + 4 * CHUNK)
-        if kind != COPY:
-            _elementwise(kind, result, x, y, count * columns)
-            x = result
-        if x != to:
-            for i in range(count):
-                _copy_row(to + 4 * i * out_row, x + 4 * i * columns, columns)
-
-
-@inlined
-def _multiply(code, p, out, a, b, scratch):
-    rows, columns, depth = code[p, ROWS], code[p, COLUMNS], code[p, DEPTH]
-    x_row, x_step, y_row, y_column = code[p, A_ROW], code[p, A_COLUMN], code[p, B_ROW], code[p, B_COLUMN]
+def _multiply(rows, columns, depth, out, x, x_row, x_step, y, y_row, y_column, scratch):
     panel = scratch + 4 * 3 * CHUNK
     edge = panel + 4 * DEEPEST * WIDE
     _put_index(scratch, 0)  # of one segment
     for first in range(0, columns, WIDE):
         valid = min(WIDE, columns - first)
-        for k in range(depth):
-            to = panel + 4 * k * WIDE
-            if y_column == 1:
-                _pad(to, b + 4 * (k * y_row + first), valid)
-            else:
-                for n in range(valid):
-                    _put(to, n, _get(b, k * y_row + (first + n) * y_column))
-                for n in range(valid, WIDE):
-                    _put(to, n, _ZERO)
+        _copy_rows(panel, WIDE, y + 4 * first * y_column, y_row, y_column, depth, valid)
         m = 0
         while m < rows:
             height = fitting(rows - m, _HEIGHT_0)
-            run_tile(height, a, m * x_row, x_row, x_step, scratch, 1, depth, panel, 0, WIDE, 0, edge, 0, WIDE, False)
-            for i in range(height):
-                _copy_row(out + 4 * ((m + i) * columns + first), edge + 4 * i * WIDE, valid)
+            run_tile(height, x, m * x_row, x_row, x_step, scratch, 1, depth, panel, 0, WIDE, 0, edge, 0, WIDE, False)
+            _copy_rows(out + 4 * (m * columns + first), columns, edge, WIDE, 1, height, valid)
             m += height
 
 
@@ -396,44 +391,25 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
     for job in taken(state, jobs):
         top = job * block
         for p in range(len(code)):
-            kind, columns = code[p, CODE], code[p, COLUMNS]
-            rows = min(block, total - top) if block else code[p, ROWS]
-            a_row, a_column, b_row, b_column = code[p, A_ROW], code[p, A_COLUMN], code[p, B_ROW], code[p, B_COLUMN]
-            out_row = code[p, OUT_ROW]
-            out = _base(bases, code[p, OUT], buffer, top * out_row) + 4 * code[p, OUT_START]
-            a = _base(bases, code[p, A], buffer, top * a_row) + 4 * code[p, A_START]
-            b = _base(bases, code[p, B], buffer, top * b_row) + 4 * code[p, B_START]
+            (
+                kind, rows, columns, depth, out_slot, out_start, out_row, a_slot, a_start, a_row, a_column,
+                b_slot, b_start, b_row, b_column,
+            ) = _fields(code, p)  # fmt: skip
+            if block:
+                rows = min(block, total - top)
+            out = _place(bases, out_slot, buffer, out_start, top * out_row)
+            a = _place(bases, a_slot, buffer, a_start, top * a_row)
+            b = _place(bases, b_slot, buffer, b_start, top * b_row)
             if kind == MATMUL:
-                _multiply(code, p, out, a, b, room)
+                _multiply(rows, columns, depth, out, a, a_row, a_column, b, b_row, b_column, room)
             elif kind == SUM_COLUMNS:
                 for r in range(rows):
                     _put(out, r, _sum_row(a + 4 * r * a_row, columns, a_column))
             elif kind == LARGEST_COLUMN:
                 for r in range(rows):
                     _put(out, r, _largest(a + 4 * r * a_row, columns, a_column))
+            elif kind == SUM_ROWS:
+                for c in range(0, columns, WIDE):
+                    _sum_rows(out + 4 * c, a + 4 * c, 4 * a_row, rows, min(WIDE, columns - c))
             else:
-                two, summed = kind < NEGATIVE, kind == SUM_ROWS
-                if (
-                    out_row == columns
-                    and _is_run(a_row, a_column, columns)
-                    and (not two or _is_run(b_row, b_column, columns))
-                ):  # one run of numbers, or one number, everywhere
-                    rows, columns = 1, rows * columns
-                if rows > 1 and columns <= WIDE and a_column <= 1 and (not two or b_column <= 1):
-                    if summed:
-                        _sum_rows(out, a, 4 * a_row, rows, columns)
-                    else:
-                        _by_short_rows(kind, out, out_row, a, a_row, a_column, b, b_row, b_column, rows, columns, room)
-                    continue
-                for c in range(0, columns, CHUNK):
-                    count = min(CHUNK, columns - c)
-                    for r in range(1 if summed else rows):
-                        to = out + 4 * (r * out_row + c)
-                        x = y = _operand(a, a_row, a_column, r, c, count, room)
-                        if two:
-                            y = _operand(b, b_row, b_column, r, c, count, room + 4 * CHUNK)
-                        _elementwise(COPY if summed else kind, to, x, y, count)
-                    if summed:
-                        for r in range(1, rows):
-                            x = _operand(a, a_row, a_column, r, c, count, room)
-                            _add(out + 4 * c, x, count)
+                _by_pieces(kind, rows, columns, out, out_row, a, a_row, a_column, b, b_row, b_column, room)
