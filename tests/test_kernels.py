@@ -232,7 +232,7 @@ def test_warming_up_compiles_every_kernel_once_for_each_dtype():
     """
     counts = dict(line.split() for line in run_python(code).stdout.splitlines())
     assert {"correlate", "correlate_filter", "scatter", "forward", "_max_pool"} <= set(counts)
-    assert {counts.pop(name) for name in ("wait_for_bell", "wait_for_helpers", "execute")} == {"1"}
+    assert {counts.pop(name) for name in ("wait", "execute")} == {"1"}
     assert set(counts.values()) == {"2"}
 
 

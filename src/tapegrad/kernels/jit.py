@@ -115,8 +115,8 @@ def _warn(done: str, error: Exception) -> None:
 
 # numba asks only whether the file of a kernel itself has changed, but kernels contain code from these as well.
 SHARED = (
-    "atomic", "heights", "instructions", "jit", "jobs", "memory", "scalar", "steps", "tile", "transpose", "values",
-    "vectors",
+    "atomic", "functions", "heights", "instructions", "jit", "jobs", "lanes", "memory", "panels", "scalar", "steps",
+    "tile", "transpose", "values", "vectors",
 )  # fmt: skip
 _SOURCES = hashlib.sha256(b"".join(pkgutil.get_data(__package__, f"{name}.py") or b"" for name in SHARED)).hexdigest()
 

@@ -14,7 +14,7 @@ BELL = 16  # the number of the last call that has begun
 LEFT = 24  # how many helpers have left the call
 SIZE = 32  # of the array
 
-_AWAKE = 4_000  # looks at the bell before a helper lets others have the processor
+_AWAKE = 4_000  # looks before a thread lets others have the processor
 
 
 @called
@@ -32,27 +32,17 @@ def taken(state, jobs):
 
 
 @compiled
-def wait_for_bell(state, last, leaving, patience):
-    """Look at the bell until it tells of another call than the `last`; a helper that is `leaving` a call says so.
+def wait(state, place, value, leaving, patience):
+    """Look at a number until it is at least `value`, and tell whether it became so; a helper may be `leaving` a call.
 
     After a while it looks less often, and lets other threads have the processor in between.
     """
     if leaving:
         fetch_add(state, LEFT, 1)
     for look in range(patience):
-        if read(state, BELL) != last:
+        if read(state, place) >= value:
             return True
         pause()
         if look > _AWAKE and look % 16 == 0:
             step_aside()
-    return False
-
-
-@compiled
-def wait_for_helpers(state, count, patience):
-    """Look until `count` helpers have left the call."""
-    for _ in range(patience):
-        if read(state, LEFT) >= count:
-            return True
-        pause()
     return False

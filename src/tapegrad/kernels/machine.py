@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+from .functions import own, repeat
 from .heights import fitting
 from .instructions import (
     BUFFER,
@@ -34,9 +34,10 @@ from .instructions import (
 )
 from .jit import LANES, compiled, inlined
 from .jobs import taken
-from .steps import STEPS, Loop, operands, repeat, step, write_loop
+from .lanes import below, gather, load, spread, store
+from .steps import STEPS, Loop, operands, step, write_loop
 from .tile import HEIGHTS, run_tile, width
-from .values import BITS, INDEX, NUMBER
+from .values import INDEX, NUMBER
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -79,42 +80,8 @@ def _put(context: Any, address: Any, index: Any, value: Any) -> Any:
 _ROW = ir.VectorType(NUMBER, WIDE)
 
 
-def _spread(builder: Any, value: Any) -> Any:
-    nothing = ir.Constant(ir.VectorType(value.type, WIDE), ir.Undefined)
-    first = builder.insert_element(nothing, value, BITS(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(BITS, WIDE), [0] * WIDE))
-
-
-def _mask(builder: Any, count: Any) -> Any:
-    """Which lanes exist: the first `count`."""
-    lanes = ir.Constant(ir.VectorType(INDEX, WIDE), list(range(WIDE)))
-    return builder.icmp_signed("<", lanes, _spread(builder, count))
-
-
-def _load_row(builder: Any, address: Any, mask: Any) -> Any:
-    """The numbers at an address that exist, and zeros."""
-    arguments = [builder.inttoptr(address, _ROW.as_pointer()), BITS(4), mask, ir.Constant(_ROW, [0.0] * WIDE)]
-    kind = ir.FunctionType(_ROW, [argument.type for argument in arguments])
-    load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{WIDE}f32.p0")
-    return builder.call(load, arguments)
-
-
-def _store_row(builder: Any, value: Any, address: Any, mask: Any) -> None:
-    arguments = [value, builder.inttoptr(address, _ROW.as_pointer()), BITS(4), mask]
-    kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-    store = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{WIDE}f32.p0")
-    builder.call(store, arguments)
-
-
-def _gather(builder: Any, address: Any, column: Any, mask: Any) -> Any:
-    """The numbers from an address on that are `column` apart, as far as they exist, and zeros."""
-    lanes = ir.Constant(ir.VectorType(INDEX, WIDE), list(range(0, 4 * WIDE, 4)))
-    places = builder.add(_spread(builder, address), builder.mul(lanes, _spread(builder, column)))
-    pointers = builder.inttoptr(places, ir.VectorType(NUMBER.as_pointer(), WIDE))
-    arguments = [pointers, BITS(4), mask, ir.Constant(_ROW, [0.0] * WIDE)]
-    kind = ir.FunctionType(_ROW, [argument.type for argument in arguments])
-    gather = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.gather.v{WIDE}f32.v{WIDE}p0")
-    return builder.call(gather, arguments)
+def _pointer(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, NUMBER.as_pointer())
 
 
 @intrinsic
@@ -124,42 +91,31 @@ def _copy_rows(
     """Write `rows` rows of `columns` numbers, which are `column` apart from one another."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.call(_copying(builder.module), arguments)
+        builder.call(own(builder.module, "tapegrad_copy_rows", [INDEX] * 7, _write_copying), arguments)
         return context.get_dummy_value()
 
     return types.void(*[types.intp] * 7), generate
 
 
-def _copying(module: Any) -> Any:
-    """The same as a function of its own in `module`, so that it is compiled once, however often it is called."""
-    name = "tapegrad_copy_rows"
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [INDEX] * 7), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    builder = ir.IRBuilder(function.append_basic_block("begin"))
-    out, out_row, source, row, column, rows, columns = function.args
+def _write_copying(builder: Any, arguments: Any) -> None:
+    out, out_row, source, row, column, rows, columns = arguments
 
     def place(start: Any, step: Any, r: Any, c: Any, apart: Any) -> Any:
         index = builder.add(builder.mul(r, step), builder.mul(c, apart))
-        return builder.add(start, builder.mul(index, INDEX(4)))
-
-    def one_row(r: Any) -> None:
-        repeat(builder, columns, WIDE, lambda c: part(r, c))
+        return _pointer(builder, builder.add(start, builder.mul(index, INDEX(4))))
 
     def part(r: Any, c: Any) -> None:
-        mask = _mask(builder, builder.sub(columns, c))
+        mask = below(builder, builder.sub(columns, c), WIDE)
         here = place(source, row, r, c, column)
-        neighbours, one, others, end = (builder.append_basic_block(n) for n in ("neighbours", "one", "others", "end"))
+        neighbours, one, others, end = (builder.append_basic_block() for _ in range(4))
         choice = builder.switch(column, others)
         choice.add_case(INDEX(1), neighbours)
         choice.add_case(INDEX(0), one)
         found = []
         for block, value in (
-            (neighbours, lambda: _load_row(builder, here, mask)),
-            (one, lambda: _spread(builder, builder.load(builder.inttoptr(here, NUMBER.as_pointer())))),
-            (others, lambda: _gather(builder, here, column, mask)),
+            (neighbours, lambda: load(builder, here, mask)),
+            (one, lambda: spread(builder, builder.load(here), WIDE)),
+            (others, lambda: gather(builder, here, column, mask)),
         ):
             builder.position_at_end(block)
             found.append((value(), builder.block))
@@ -168,11 +124,9 @@ def _copying(module: Any) -> Any:
         value = builder.phi(_ROW)
         for each in found:
             value.add_incoming(*each)
-        _store_row(builder, value, place(out, out_row, r, c, INDEX(1)), mask)
+        store(builder, value, place(out, out_row, r, c, INDEX(1)), mask)
 
-    repeat(builder, rows, 1, one_row)
-    builder.ret_void()
-    return function
+    repeat(builder, rows, 1, lambda r: repeat(builder, columns, WIDE, lambda c: part(r, c)))
 
 
 @intrinsic
@@ -181,13 +135,14 @@ def _sum_rows(context: Any, out: Any, source: Any, row: Any, rows: Any, count: A
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         out, source, row, rows, count = arguments
-        mask = _mask(builder, count)
-        first = _load_row(builder, source, mask)
+        mask = below(builder, count, WIDE)
+        first = load(builder, _pointer(builder, source), mask)
         before, inside, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
         builder.cbranch(builder.icmp_signed(">", rows, INDEX(1)), inside, after)
         builder.position_at_end(inside)
         i, total = builder.phi(INDEX), builder.phi(_ROW)
-        added = builder.fadd(total, _load_row(builder, builder.add(source, builder.mul(i, row)), mask))
+        here = _pointer(builder, builder.add(source, builder.mul(i, row)))
+        added = builder.fadd(total, load(builder, here, mask))
         following = builder.add(i, INDEX(1))
         for node, start, value in ((i, INDEX(1), following), (total, first, added)):
             node.add_incoming(start, before)
@@ -197,7 +152,7 @@ def _sum_rows(context: Any, out: Any, source: Any, row: Any, rows: Any, count: A
         result = builder.phi(_ROW)
         result.add_incoming(first, before)
         result.add_incoming(added, inside)
-        _store_row(builder, result, out, mask)
+        store(builder, result, _pointer(builder, out), mask)
         return context.get_dummy_value()
 
     return types.void(*[types.intp] * 5), generate
@@ -274,17 +229,13 @@ def _write_run(builder: Any, code: int, out: Any, places: Any, count: Any) -> No
     write_loop(builder, INDEX(0), count, body, vectorize_width=LANES, interleave_count=_AT_ONCE)
 
 
-def _pointers(builder: Any, addresses: Any) -> list[Any]:
-    return [builder.inttoptr(address, NUMBER.as_pointer()) for address in addresses]
-
-
 @intrinsic
 def _elementwise(context: Any, code: Any, out: Any, a: Any, b: Any, count: Any) -> Any:
     """A run of numbers, each made of one of `a` and, if the instruction takes two, of one of `b`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code, *addresses, count = arguments
-        out, *places = _pointers(builder, addresses)
+        out, *places = [_pointer(builder, address) for address in addresses]
         after = builder.append_basic_block()
         choice = builder.switch(code, after)
         for each in STEPS:

@@ -11,26 +11,28 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from . import blas, threads, vectors
+from . import blas, threads
 from .arrays import flat_to_read
-from .heights import fitting
-from .jit import LANES, compiled, inlined
+from .jit import LANES, compiled
 from .jobs import taken
-from .memory import clear, copy, fetch_ahead, get, put
+from .memory import copy
+from .panels import finish, lay_out, turn, turned_step
 from .tile import HEIGHTS, run_tile_ahead, width
-from .transpose import side, transpose
-from .vectors import add, below, everywhere, load, spread, store
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _DEPTH = 512
 _PARALLEL = 500_000  # multiplications from which a second thread is worth while
-_AHEAD = 8  # rows of the second matrix that are on their way from memory while one is laid out
 _SEGMENT = 16  # products that a tile sums before it brings near what it will read next
 _ROWS = _DEPTH // _SEGMENT // 4  # that it brings near in a call: so many of the rows after its own, for each panel
 _LINE = 16  # numbers of float32 in a cache line
-_HEIGHT_0, _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS
+_HEIGHT_0 = HEIGHTS[0]
+# The height of a tile where so many rows are left: the lowest that has them all, or the highest that has no more.
+_COVERING, _FITTING = (
+    flat_to_read(np.array([0, *(choose(rest) for rest in range(1, _HEIGHT_0 + 1))], np.intp))
+    for choose in (lambda rest: min(h for h in HEIGHTS if h >= rest), lambda rest: max(h for h in HEIGHTS if h <= rest))
+)
 
 
 def matmul(
@@ -74,14 +76,13 @@ def matmul(
         # Rows a page apart would push one another out of the first-level cache: they are copied to where they do not.
         crowded = x_step == 1 and x_row * x.itemsize % 4096 == 0
         long = min(depth, _DEPTH) + _LINE
-        square = side(x.itemsize)
-        tall = -(-HEIGHTS[0] // square) * square
+        tall = turned_step(x.itemsize)
         # Few groups are divided by rows too, so that threads share them evenly.
         parts = min(-(-rows // HEIGHTS[0]), -(-8 // groups))
         threads.run(
             multiply, groups * parts, first, x_row, x_step, second, y_row, y_column, out.reshape(-1), out_row,
-            out_column, rows, columns, depth, wide, square, group, parts, _DEPTH, crowded, long,
-            turned, flat_to_read(out[:0] if bias is None else bias), relu,
+            out_column, rows, columns, depth, wide, tall, _COVERING if x_step == 1 else _FITTING, group, parts, _DEPTH,
+            crowded, long, turned, flat_to_read(out[:0] if bias is None else bias), relu,
             flat_to_read(out[:0] if gate is None else gate),
             scratch=(
                 (group * min(depth, _DEPTH) * wide, x.dtype), (2 * tall * wide, x.dtype), (_DEPTH // _SEGMENT, np.intp),
@@ -102,87 +103,10 @@ def faster() -> bool:
     return LANES == 16 and not disabled and blas.core() is not None and blas.core() not in blas.WIDE
 
 
-@inlined
-def _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group, square):
-    """Copy `count` rows of `group` panels from row `low` and column `first` on; each panel lies by itself."""
-    if y_column == 1:
-        lines = min(wide * group, columns - first)
-        for k in range(count):
-            source = (low + k) * y_row + first
-            for n in range(0, lines, _LINE):
-                fetch_ahead(y, source + _AHEAD * y_row + n)
-            for p in range(group):
-                there = below(y, columns - first - p * wide)
-                store(panel, (p * count + k) * wide, load(y, source + p * wide, there), everywhere(panel))
-    else:
-        for p in range(group):
-            valid = max(0, min(wide, columns - first - p * wide))
-            source = (first + p * wide) * y_column + low * y_row
-            to = p * count * wide
-            if count >= square and valid >= square:
-                for block in range(0, count, square):
-                    k = min(block, count - square)  # the last ones may overlap those before
-                    for begin in range(0, valid, square):
-                        n = min(begin, valid - square)
-                        transpose(panel, to + k * wide + n, wide, y, source + n * y_column + k, y_column)
-            else:
-                for n in range(valid):
-                    for k in range(count):
-                        put(panel, to + k * wide + n, get(y, source + n * y_column + k))
-            if valid < wide:
-                for k in range(count):
-                    clear(panel, to + k * wide + valid, wide - valid)
-
-
-@inlined
-def _near(near, long, x, start, x_row, rows, height, count):
-    """Copy `rows` rows of `count` numbers to where they lie side by side, and zeros up to `height` rows."""
-    for i in range(rows):
-        copy(near, i * long, x, start + i * x_row, count)
-    for i in range(rows, height):
-        clear(near, i * long, count)
-
-
-@inlined
-def _finish(
-    out, to, out_row, out_column, edge, direct, turned, rows, columns, wide, square, added, bias, place, relu, gate,
-    last,
-):  # fmt: skip
-    """Do what is left to do with a tile, which lies in `edge`, or where it belongs if it is `direct`.
-
-    It goes line by line: a row of the tile, or a column where the product is `turned`, so that a vector's numbers are
-    neighbours in the result.
-    """
-    lines, line, length, source, step = rows, out_row, columns, 0, wide
-    if direct:
-        source, step = to, out_row
-    if turned:
-        tall = -(-_HEIGHT_0 // square) * square
-        lines, line, length, source, step = columns, out_column, rows, tall * wide, tall
-        for i in range(0, rows, square):
-            for n in range(0, wide, square):
-                transpose(edge, source + n * tall + i, tall, edge, i * wide + n, wide)
-    for begin in range(0, length, wide):
-        mask = below(out, length - begin)
-        offset = load(bias, place + begin, mask) if len(bias) else spread(out, 0)
-        for i in range(lines):
-            here = to + i * line + begin
-            value = load(out if direct else edge, source + i * step + begin, mask)
-            if added and not direct:
-                value = add(load(out, here, mask), value)
-            if last and len(bias):
-                value = add(value, offset)
-            if last and relu:
-                value = vectors.relu(value)
-            if last and len(gate):
-                value = vectors.relu_gradient(value, load(gate, here, mask))
-            store(out, here, value, mask)
-
-
 @compiled
 def multiply(
-    state, jobs, x, x_row, x_step, y, y_row, y_column, out, out_row, out_column, rows, columns, depth, wide, square,
-    group, parts, most, crowded, long, turned, bias, relu, gate, panel, edge, segments, near,
+    state, jobs, x, x_row, x_step, y, y_row, y_column, out, out_row, out_column, rows, columns, depth, wide, tall,
+    heights, group, parts, most, crowded, long, turned, bias, relu, gate, panel, edge, segments, near,
 ):  # fmt: skip
     """The sums over k of `x[m * x_row + k * x_step] * y[k * y_row + n * y_column]`, for `m < rows` and `n < columns`.
 
@@ -190,6 +114,7 @@ def multiply(
     and else `out_column`. In the end, if there is a `bias`, it is added, a number for each step of 1; then relu is
     taken; then what has no number above zero in the `gate`, which has the places of `out`, is multiplied by zero.
     """
+    behind = tall * wide
     for s in range(len(segments)):
         segments[s] = s * _SEGMENT * x_step
     finished = relu or len(bias) > 0 or len(gate) > 0
@@ -199,22 +124,18 @@ def multiply(
         end = (job % parts + 1) * rows // parts
         for low in range(0, depth, most):
             count = min(most, depth - low)
-            last = low + count == depth
-            _lay_out(panel, y, y_row, y_column, first, columns, low, count, wide, group, square)
-            m = start
             length = _SEGMENT if count % _SEGMENT == 0 else count
+            last = low + count == depth
+            biased, cut, gated = last and len(bias) > 0, last and relu, last and len(gate) > 0
+            lay_out(panel, y, low * y_row + first * y_column, y_row, y_column, columns - first, count, group)
+            m = start
             while m < end:
-                rest = end - m
-                height = fitting(rest, _HEIGHT_0)
-                if x_step == 1:  # the lowest tile that has all rows that are left; rows that do not exist are zeros
-                    height = _HEIGHT_0
-                    for lower in (_HEIGHT_1, _HEIGHT_2, _HEIGHT_3):
-                        if lower >= rest:
-                            height = lower
-                there = min(height, rest)
+                height = heights[min(end - m, _HEIGHT_0)]
+                there = min(height, end - m)
                 copied = crowded or there < height
                 if copied:
-                    _near(near, long, x, m * x_row + low, x_row, there, height, count)
+                    for i in range(there):
+                        copy(near, i * long, x, (m + i) * x_row + low, count)
                 for p in range(group):
                     column = first + p * wide
                     if column >= columns:
@@ -229,10 +150,15 @@ def multiply(
                         out if direct else edge, to if direct else 0, out_row if direct else wide, low > 0 and direct,
                         x, (m + there + p * _ROWS) * x_row + low, x_row,
                     )  # fmt: skip
-                    if direct and not (last and finished):
-                        continue
-                    _finish(
-                        out, to, out_row, out_column, edge, direct, turned, there, valid, wide, square, low > 0,
-                        bias, m if turned else column, relu, gate, last,
-                    )  # fmt: skip
+                    if turned:  # lines of columns, so that a vector's numbers are neighbours in the result
+                        turn(edge, there)
+                        finish(
+                            out, to, out_column, edge, behind, tall, valid, there, low > 0, bias, m, biased, cut, gate,
+                            gated,
+                        )  # fmt: skip
+                    elif not direct or (last and finished):
+                        finish(
+                            out, to, out_row, out if direct else edge, to if direct else 0, out_row if direct else wide,
+                            there, valid, low > 0 and not direct, bias, column, biased, cut, gate, gated,
+                        )  # fmt: skip
                 m += there

@@ -69,20 +69,6 @@ def write_loop(builder: Any, start: Any, end: Any, body: Callable[[Loop], None],
     builder.position_at_end(after)
 
 
-def repeat(builder: Any, end: Any, by: int, body: Callable[[Any], None]) -> None:
-    """Write a loop over `range(0, end, by)`; `body` writes a turn of it, whose index it is given."""
-    before, inside, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
-    builder.cbranch(builder.icmp_signed("<", INDEX(0), end), inside, after)
-    builder.position_at_end(inside)
-    i = builder.phi(INDEX)
-    body(i)
-    following = builder.add(i, INDEX(by))
-    i.add_incoming(INDEX(0), before)
-    i.add_incoming(following, builder.block)
-    builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
-    builder.position_at_end(after)
-
-
 class Loop:
     """A loop while it is being written: its index `i`, and access to what its turns read and write."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import workspace
-from .jobs import CALL, LEFT, NEXT, SIZE, wait_for_bell, wait_for_helpers
+from .jobs import BELL, CALL, LEFT, NEXT, SIZE, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +85,7 @@ class Team:
         with self._lock:
             self._call = None
             entered = self._entered
-        while entered and not wait_for_helpers(self._state, entered, _PATIENCE):
+        while entered and not wait(self._state, LEFT, entered, False, _PATIENCE):
             time.sleep(0)  # the helper has no processor: this one may be the one that it waits for
         error, self._error = self._error, None
         return error
@@ -102,7 +102,7 @@ class Team:
     def _help(self) -> None:
         last, leaving = 0, False
         while True:
-            rung = wait_for_bell(self._state, last, leaving, _PATIENCE)
+            rung = wait(self._state, BELL, last + 1, leaving, _PATIENCE)
             leaving = False
             with self._lock:
                 if self.closed:

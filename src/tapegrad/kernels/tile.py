@@ -22,6 +22,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from .arrays import LINE
+from .functions import own
 from .jit import FUSED, LANES, REGISTERS
 from .memory import prefetch
 
@@ -112,21 +113,16 @@ def _choose(context: Any, builder: Any, height: Any, arguments: list[Any]) -> An
 
 
 def _function(module: Any, height: int, arguments: list[Any]) -> Any:
-    """The tile as a function of its own in `module`.
-
-    It is not inlined: among a kernel's many variables, LLVM would no longer find registers for all the sums.
-    """
+    """The tile as a function of its own in `module`."""
     scalar = arguments[_A].type.pointee
+
+    def write(builder: Any, given: Any) -> None:
+        for place in (_A, _SEGMENTS, _B, _C):
+            given[place].add_attribute("noalias")
+        _Emitter(builder, given, height, scalar).emit()
+
     name = f"tapegrad_tile_{height}_{LANES}_{scalar.intrinsic_name}_{len(arguments)}"
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [given.type for given in arguments]), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    for place in (_A, _SEGMENTS, _B, _C):
-        function.args[place].add_attribute("noalias")
-    _Emitter(ir.IRBuilder(function.append_basic_block("begin")), function.args, height, scalar).emit()
-    return function
+    return own(module, name, [given.type for given in arguments], write)
 
 
 class _Emitter:
@@ -207,7 +203,6 @@ class _Emitter:
         values = {cell: self.phi(self.vector, (result[cell], end), (total[cell], old)) for cell in self.cells}
         for m, v in self.cells:
             builder.store(values[m, v], self.pointer(c_rows[m], v)).align = self.bytes
-        builder.ret_void()
 
     def fetch(self, s: Any, array: Any, start: Any, row: Any) -> None:
         """Bring the lines of `ahead` near that belong to segment s."""

@@ -14,9 +14,9 @@ from numba import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+from .functions import own
 from .jit import LANES
-
-_index = ir.IntType(64)
+from .values import BITS, INDEX
 
 
 def side(itemsize: int) -> int:
@@ -37,40 +37,36 @@ def transpose(
         given = list(arguments)
         for place in (0, 3):
             given[place] = make_array(signature.args[place])(context, builder, given[place]).data  # type: ignore[no-untyped-call]
-        builder.call(_function(builder.module, bits), given)
+        builder.call(transposing(builder.module, bits), given)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _function(module: Any, bits: int) -> Any:
-    """The work as a function of its own in `module`, so that its many registers are nobody else's."""
-    name = f"tapegrad_transpose_{LANES}_{bits}"
-    if name in module.globals:
-        return module.globals[name]
+def transposing(module: Any, bits: int) -> Any:
+    """The work as a function of its own in `module`, for pointers to numbers of so many bits."""
     scalar = ir.FloatType() if bits == 32 else ir.DoubleType()
-    kinds = [scalar.as_pointer(), _index, _index] * 2
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    count = side(bits // 8)
+    return own(module, f"tapegrad_transpose_{LANES}_{bits}", [scalar.as_pointer(), INDEX, INDEX] * 2, _write)
+
+
+def _write(builder: Any, arguments: Any) -> None:
+    target, to, target_row, source, start, source_row = arguments
+    scalar = target.type.pointee
+    size = 4 if isinstance(scalar, ir.FloatType) else 8
+    count = side(size)
     vector = ir.VectorType(scalar, count)
-    builder = ir.IRBuilder(function.append_basic_block("begin"))
-    target, to, target_row, source, start, source_row = function.args
 
     def pointer(base: Any, begin: Any, row: Any, number: int) -> Any:
-        place = builder.add(begin, builder.mul(row, ir.Constant(_index, number)))
+        place = builder.add(begin, builder.mul(row, INDEX(number)))
         return builder.bitcast(builder.gep(base, [place]), vector.as_pointer())
 
     rows = []
     for number in range(count):
         rows.append(builder.load(pointer(source, start, source_row, number)))
-        rows[-1].align = bits // 8  # arrays are aligned to their elements only
+        rows[-1].align = size  # arrays are aligned to their elements only
     half = count // 2
     masks = [
-        ir.Constant(
-            ir.VectorType(ir.IntType(32), count), [i // 2 + first + (count if i % 2 else 0) for i in range(count)]
-        )
+        ir.Constant(ir.VectorType(BITS, count), [i // 2 + first + (count if i % 2 else 0) for i in range(count)])
         for first in (0, half)
     ]
     for _ in range(count.bit_length() - 1):
@@ -78,6 +74,4 @@ def _function(module: Any, bits: int) -> Any:
             builder.shuffle_vector(rows[number], rows[number + half], mask) for number in range(half) for mask in masks
         ]
     for number, row in enumerate(rows):
-        builder.store(row, pointer(target, to, target_row, number)).align = bits // 8
-    builder.ret_void()
-    return function
+        builder.store(row, pointer(target, to, target_row, number)).align = size

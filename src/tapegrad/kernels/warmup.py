@@ -20,8 +20,7 @@ def warmup() -> Iterator[tuple[str, str, float]]:
     """Compile all kernels, or load them from the cache: what for, the dtype, and how many seconds it took."""
     start = time.perf_counter()
     state = np.zeros(jobs.SIZE, np.int64)
-    jobs.wait_for_bell(state, 0, False, 1)
-    jobs.wait_for_helpers(state, 0, 1)
+    jobs.wait(state, jobs.BELL, 0, False, 1)
     yield "threads", state.dtype.name, time.perf_counter() - start
     start = time.perf_counter()
     empty = np.empty(0, np.float32)
