@@ -23,6 +23,11 @@ def below(builder: Any, count: Any, lanes: int) -> Any:
     return builder.icmp_signed("<", places, spread(builder, count, lanes))
 
 
+def everywhere(lanes: int) -> Any:
+    """The mask of all lanes."""
+    return ir.Constant(ir.VectorType(ir.IntType(1), lanes), [1] * lanes)
+
+
 def zeros(kind: Any) -> Any:
     """A vector of zeros, of LLVM's type `kind`."""
     return ir.Constant(kind, [0.0] * kind.count)
@@ -32,13 +37,13 @@ def load(builder: Any, pointer: Any, mask: Any) -> Any:
     """The numbers from a pointer on whose lanes are in the mask, and zeros."""
     kind = ir.VectorType(pointer.type.pointee, mask.type.count)
     place = builder.bitcast(pointer, kind.as_pointer())
-    return masked(builder, "load", kind, [place, BITS(_bytes(kind)), mask, zeros(kind)], "p0")
+    return _masked(builder, "load", kind, [place, BITS(_bytes(kind)), mask, zeros(kind)], "p0")
 
 
 def store(builder: Any, value: Any, pointer: Any, mask: Any) -> None:
     """Write the lanes of a vector that are in the mask from a pointer on."""
     place = builder.bitcast(pointer, value.type.as_pointer())
-    masked(builder, "store", ir.VoidType(), [value, place, BITS(_bytes(value.type)), mask], "p0", value.type)
+    _masked(builder, "store", ir.VoidType(), [value, place, BITS(_bytes(value.type)), mask], "p0", value.type)
 
 
 def gather(builder: Any, pointer: Any, apart: Any, mask: Any) -> Any:
@@ -50,10 +55,22 @@ def gather(builder: Any, pointer: Any, apart: Any, mask: Any) -> Any:
     offsets = builder.mul(steps, spread(builder, apart, lanes))
     places = builder.add(spread(builder, builder.ptrtoint(pointer, INDEX), lanes), offsets)
     pointers = builder.inttoptr(places, ir.VectorType(pointer.type, lanes))
-    return masked(builder, "gather", kind, [pointers, BITS(size), mask, zeros(kind)], f"v{lanes}p0")
+    return _masked(builder, "gather", kind, [pointers, BITS(size), mask, zeros(kind)], f"v{lanes}p0")
 
 
-def masked(builder: Any, what: str, result: Any, arguments: list[Any], pointer: str, kind: Any = None) -> Any:
+def relu(builder: Any, x: Any) -> Any:
+    """`x` where that is above 0, or no number, and 0 elsewhere."""
+    zero = zeros(x.type)
+    return builder.select(builder.fcmp_ordered("<=", x, zero), zero, x)
+
+
+def relu_gradient(builder: Any, g: Any, out: Any) -> Any:
+    """`g * (out > 0)`."""
+    zero, one = zeros(g.type), ir.Constant(g.type, [1.0] * g.type.count)
+    return builder.fmul(g, builder.select(builder.fcmp_ordered(">", out, zero), one, zero))
+
+
+def _masked(builder: Any, what: str, result: Any, arguments: list[Any], pointer: str, kind: Any = None) -> Any:
     """A call of one of LLVM's masked functions."""
     kind = kind or result
     name = f"llvm.masked.{what}.v{kind.count}{kind.element.intrinsic_name}.{pointer}"

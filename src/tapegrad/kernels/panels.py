@@ -12,9 +12,10 @@ from numba import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+from . import lanes
 from .arrays import LINE
 from .functions import lower, own, repeat
-from .lanes import below, gather, load, spread, store, zeros
+from .lanes import below, everywhere, gather, load, spread, store
 from .memory import prefetch
 from .tile import HEIGHTS, width
 from .transpose import side, transposing
@@ -68,7 +69,7 @@ def _write_layout(builder: Any, arguments: Any) -> None:
 
         def part(p: Any) -> None:
             value = load(builder, builder.gep(source, [builder.mul(p, INDEX(wide))]), below(builder, left(p), wide))
-            store(builder, value, to(p, k), _everywhere(wide))
+            store(builder, value, to(p, k), everywhere(wide))
 
         repeat(builder, group, 1, part)
 
@@ -91,7 +92,7 @@ def _write_layout(builder: Any, arguments: Any) -> None:
 
         def numbers(k: Any) -> None:
             mask = below(builder, valid, wide)
-            store(builder, gather(builder, builder.gep(source, [k]), column, mask), to(p, k), _everywhere(wide))
+            store(builder, gather(builder, builder.gep(source, [k]), column, mask), to(p, k), everywhere(wide))
 
         with builder.if_else(fits) as (then, otherwise):
             with then:
@@ -186,12 +187,9 @@ def _write_finish(builder: Any, arguments: Any) -> None:
             value = load(builder, here(tile, i, step), mask)
             value = builder.select(added, builder.fadd(load(builder, place, where(added)), value), value)
             value = builder.select(biased, builder.fadd(value, offset), value)
-            zero = zeros(value.type)
-            cut = builder.select(builder.fcmp_ordered("<=", value, zero), zero, value)
-            value = builder.select(relu, cut, value)
-            passes = builder.fcmp_ordered(">", load(builder, here(gate, i, line), where(gated)), zero)
-            ones = ir.Constant(value.type, [1.0] * wide)
-            value = builder.select(gated, builder.fmul(value, builder.select(passes, ones, zero)), value)
+            value = builder.select(relu, lanes.relu(builder, value), value)
+            passed = lanes.relu_gradient(builder, value, load(builder, here(gate, i, line), where(gated)))
+            value = builder.select(gated, passed, value)
             store(builder, value, place, mask)
 
         repeat(builder, lines, 1, one)
@@ -210,7 +208,3 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
 
 def _bytes(pointer: Any) -> int:
     return 4 if isinstance(pointer.type.pointee, ir.FloatType) else 8
-
-
-def _everywhere(lanes: int) -> Any:
-    return ir.Constant(ir.VectorType(ir.IntType(1), lanes), [1] * lanes)

@@ -24,6 +24,7 @@ from numba.np.arrayobj import make_array
 from .arrays import LINE
 from .functions import own
 from .jit import FUSED, LANES, REGISTERS
+from .lanes import spread
 from .memory import prefetch
 
 VECTORS = 2  # vectors a row: with one, loads would outnumber multiply-adds
@@ -176,7 +177,7 @@ class _Emitter:
         columns = [self.load(b_k, v) for v in range(VECTORS)]
         result = {}
         for m in range(self.height):
-            row = self.spread(builder.load(builder.gep(a_k, [a_rows[m]])))
+            row = spread(builder, builder.load(builder.gep(a_k, [a_rows[m]])), self.lanes)
             for v in range(VECTORS):
                 result[m, v] = self.multiply_add(row, columns[v], running[m, v])
         next_k = builder.add(k, _integer(1))
@@ -228,12 +229,6 @@ class _Emitter:
         value = self.builder.load(self.pointer(row, v))
         value.align = self.bytes  # arrays are aligned to their elements only
         return value
-
-    def spread(self, value: Any) -> Any:
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, undefined, everywhere)
 
     def multiply_add(self, x: Any, y: Any, z: Any) -> Any:
         if FUSED:

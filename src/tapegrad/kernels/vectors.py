@@ -21,6 +21,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
+from . import lanes
 from .jit import FUSED, LANES
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def everywhere(context: Any, array: Any) -> Any:
     kind = Mask(Vector(array.dtype).lanes)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(context.get_value_type(kind), [1] * kind.lanes)
+        return lanes.everywhere(kind.lanes)
 
     return kind(array), generate
 
@@ -80,8 +81,7 @@ def below(context: Any, array: Any, count: Any) -> Any:
     kind = Mask(Vector(array.dtype).lanes)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        places = ir.Constant(ir.VectorType(ir.IntType(64), kind.lanes), list(range(kind.lanes)))
-        return builder.icmp_signed("<", places, _spread(builder, arguments[1], kind.lanes))
+        return lanes.below(builder, arguments[1], kind.lanes)
 
     return kind(array, types.intp), generate
 
@@ -97,7 +97,7 @@ def spread(context: Any, array: Any, number: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         element = context.cast(builder, arguments[1], number, array.dtype)
-        return _spread(builder, element, kind.lanes)
+        return lanes.spread(builder, element, kind.lanes)
 
     return kind(array, number), generate
 
@@ -108,10 +108,7 @@ def load(context: Any, array: Any, place: Any, mask: Any) -> Any:
     kind = Vector(array.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, alignment = _pointer(context, builder, signature, arguments)
-        vector = context.get_value_type(kind)
-        function = _masked(builder, "load", vector, vector, [pointer.type, alignment.type, arguments[2].type, vector])
-        return builder.call(function, [pointer, alignment, arguments[2], ir.Constant(vector, [0.0] * kind.lanes)])
+        return lanes.load(builder, _pointer(context, builder, signature, arguments), arguments[2])
 
     return kind(array, types.intp, mask), generate
 
@@ -121,36 +118,17 @@ def store(context: Any, array: Any, place: Any, vector: Any, mask: Any) -> Any:
     """Write `vector` into the contiguous `array` from `place` on, except outside of the mask."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, alignment = _pointer(context, builder, signature, arguments)
         value, mask = arguments[2:]
-        function = _masked(
-            builder, "store", ir.VoidType(), value.type, [value.type, pointer.type, alignment.type, mask.type]
-        )
-        builder.call(function, [value, pointer, alignment, mask])
+        lanes.store(builder, value, _pointer(context, builder, signature, arguments), mask)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector, mask), generate
 
 
-def _spread(builder: Any, element: Any, lanes: int) -> Any:
-    nothing = ir.Constant(ir.VectorType(element.type, lanes), ir.Undefined)
-    first = builder.insert_element(nothing, element, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
-
-
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[Any, Any]:
-    """A pointer to the vector at `arguments[1]` of the array `arguments[0]`, and how far it is aligned at least."""
-    kind = signature.args[0]
-    array = make_array(kind)(context, builder, arguments[0])  # type: ignore[no-untyped-call]
-    vector = context.get_value_type(Vector(kind.dtype))
-    start = builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer())
-    return start, ir.Constant(ir.IntType(32), kind.dtype.bitwidth // 8)
-
-
-def _masked(builder: Any, what: str, result: Any, vector: Any, arguments: list[Any]) -> Any:
-    kind = ir.FunctionType(result, arguments)
-    name = f"llvm.masked.{what}.v{vector.count}{vector.element.intrinsic_name}.p0"
-    return cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """A pointer to the element at `arguments[1]` of the array `arguments[0]`."""
+    data = make_array(signature.args[0])(context, builder, arguments[0]).data  # type: ignore[no-untyped-call]
+    return builder.gep(data, [arguments[1]])
 
 
 # --------------------------------------------------------------------------------------------------
@@ -194,16 +172,7 @@ exceeds = _lanewise(
 equals = _lanewise(lambda builder, x, y: builder.icmp_unsigned("==", _bits(builder, x), _bits(builder, y)), _mask)
 
 
-def _number(x: Any, number: float) -> Any:
-    return ir.Constant(x.type, [number] * x.type.count)
-
-
-def _relu_gradient(builder: Any, g: Any, out: Any) -> Any:
-    passes = builder.fcmp_ordered(">", out, _number(out, 0.0))
-    return builder.fmul(g, builder.select(passes, _number(g, 1.0), _number(g, 0.0)))
-
-
-relu_gradient = _lanewise(_relu_gradient, _vector)  # `g * (out > 0)`
+relu_gradient = _lanewise(lanes.relu_gradient, _vector)  # `x * (y > 0)`
 
 
 @intrinsic
@@ -211,9 +180,7 @@ def relu(context: Any, x: Any) -> Any:
     """`x` where that is above 0, or no number, and 0 elsewhere."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
-        zero = _number(value, 0.0)
-        return builder.select(builder.fcmp_ordered("<=", value, zero), zero, value)
+        return lanes.relu(builder, *arguments)
 
     return x(x), generate
 
