@@ -141,6 +141,16 @@ def test_programs_take_the_quicker_products_with_matrices_transposed_as_they_are
     assert functions.count(_matrices.product_op.op.function) == (2 if fast else 0)
 
 
+@pytest.mark.parametrize("axes", [(0, 1), (-1, 0), (0, 0), (1, -1)])
+def test_a_program_takes_a_matrix_as_transposed_only_where_its_dimensions_are_exchanged(axes, monkeypatch):
+    monkeypatch.setattr(product, "faster", lambda: True)
+    x, w = drawn(80, 80, False, np.float32, 1), drawn(80, 70, False, np.float32, 2)
+    run = tg.compile(lambda x, w: tg.swapaxes(x, *axes) @ w + w[0])
+    expected = np.swapaxes(x, *axes).astype(np.float64) @ w + w[0]
+    for _ in range(3):
+        np.testing.assert_allclose(run(x, w), expected, rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("lanes", "core", "disabled", "answer"),
     [

@@ -70,11 +70,11 @@ def test_without_a_gradient():
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: (tg.max_pool(tg.relu(x), 2), tg.relu(x)),  # a result
+        lambda x: [result for y in [tg.relu(x)] for result in (tg.max_pool(y, 2), y)],
         lambda x: [tg.max_pool(y, 2) + tg.max_pool(y, 3, strides=2, padding="SAME") for y in [tg.relu(x)]],
         lambda x: tg.avg_pool(tg.relu(x), 2),
     ],
 )
 def test_relu_stays_where_it_is_read_elsewhere(function):
     program = trace(function, drawn(1, 4, 4, 2))
-    assert "relu" in [entry.name for entry in pooled(program).entries]
+    assert pooled(program) is program

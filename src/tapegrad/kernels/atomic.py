@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .memory import _place
+from .memory import place_of
 
 
 @intrinsic
@@ -18,7 +18,7 @@ def fetch_add(context: Any, array: Any, index: Any, value: Any) -> Any:
     """Add `value` to `array[index]`, and give what was there before; no other thread comes between."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *arguments[:2])
+        place = place_of(context, builder, signature.args[0], *arguments[:2])
         return builder.atomic_rmw("add", place, arguments[2], "seq_cst")
 
     return types.int64(array, types.intp, types.int64), generate
@@ -29,7 +29,7 @@ def read(context: Any, array: Any, index: Any) -> Any:
     """`array[index]` as it is now, and after it whatever was written before it was set."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load_atomic(_place(context, builder, signature.args[0], *arguments), "seq_cst", 8)
+        return builder.load_atomic(place_of(context, builder, signature.args[0], *arguments), "seq_cst", 8)
 
     return types.int64(array, types.intp), generate
 
@@ -39,7 +39,7 @@ def write(context: Any, array: Any, index: Any, value: Any) -> Any:
     """`array[index] = value`, which another thread's `read` sees."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *arguments[:2])
+        place = place_of(context, builder, signature.args[0], *arguments[:2])
         builder.store_atomic(arguments[2], place, "seq_cst", 8)
         return context.get_dummy_value()
 

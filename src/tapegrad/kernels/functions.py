@@ -1,4 +1,4 @@
-"""Functions that are written for LLVM: in the module of the kernel that calls them, compiled once, and not inlined."""
+"""What is written for LLVM is made of functions of their own, which are compiled once and not inlined, and of loops."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ def own(module: Any, name: str, kinds: Sequence[Any], write: Callable[[Any, Any]
     return module.globals[name]
 
 
-def repeat(builder: Any, end: Any, by: int, body: Callable[[Any], None]) -> None:
-    """Write a loop over `range(0, end, by)`; `body` writes a turn of it, whose index it is given."""
+def repeat(builder: Any, start: Any, end: Any, by: int, body: Callable[[Any], None]) -> Any:
+    """Write a loop over `range(start, end, by)`; `body` writes a turn, given its index. The branch back is returned."""
     before, inside, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
-    builder.cbranch(builder.icmp_signed("<", INDEX(0), end), inside, after)
+    builder.cbranch(builder.icmp_signed("<", start, end), inside, after)
     builder.position_at_end(inside)
     i = builder.phi(INDEX)
     body(i)
     following = builder.add(i, INDEX(by))
-    i.add_incoming(INDEX(0), before)
+    i.add_incoming(start, before)
     i.add_incoming(following, builder.block)
-    builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
+    again = builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
     builder.position_at_end(after)
+    return again
 
 
 def lower(builder: Any, x: Any, y: Any) -> Any:

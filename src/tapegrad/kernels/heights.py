@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from .arrays import flat_to_read
 from .jit import inlined
 from .tile import HEIGHTS
 
 _HEIGHT_1, _HEIGHT_2, _HEIGHT_3 = HEIGHTS[1:]
+_UP_TO = range(1, HEIGHTS[0] + 1)
+
+# By how many rows are left: the lowest tile that has them all, and the highest that has no more, as `fitting` says.
+COVERING = flat_to_read(np.array([0, *(min(h for h in HEIGHTS if h >= rest) for rest in _UP_TO)], np.intp))
+FITTING = flat_to_read(np.array([0, *(max(h for h in HEIGHTS if h <= rest) for rest in _UP_TO)], np.intp))
 
 
 def first_height(across: int) -> int:

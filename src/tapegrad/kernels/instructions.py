@@ -5,13 +5,11 @@ They stand by themselves so that a table of instructions can be written without 
 
 from __future__ import annotations
 
-# The fields of an instruction. Its operands are two-dimensional, (rows, columns), and tell in which array and where in
-# it they begin, and how far their rows and columns are apart.
-CODE, ROWS, COLUMNS, DEPTH = 0, 1, 2, 3
-OUT, OUT_START, OUT_ROW = 4, 5, 6
-A, A_START, A_ROW, A_COLUMN = 7, 8, 9, 10
-B, B_START, B_ROW, B_COLUMN = 11, 12, 13, 14
+# The fields of an instruction: code, rows, columns, depth; of its result: array, start, row; of each of two operands:
+# array, start, row, column. Results and operands are two-dimensional, (rows, columns): the fields tell in which array
+# they begin, where in it, and how far their rows and columns are apart.
 FIELDS = 15
+CODE, OUT, OUT_START, A, B = 0, 4, 5, 7, 11  # places of some
 
 # What it does. Up to MATMUL, each number of the result is made of one number of each operand. Up to NEGATIVE, they have
 # two operands.

@@ -1,4 +1,4 @@
-"""Vectors for functions that are written for LLVM: spread numbers, masks, and lanes of memory that exist."""
+"""Vectors for functions that are written for LLVM: masks, lanes of memory that exist, spread numbers, and relu."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
-from .values import BITS, INDEX
+from .values import BITS, INDEX, size_of
 
 
 def spread(builder: Any, value: Any, lanes: int) -> Any:
@@ -37,20 +37,20 @@ def load(builder: Any, pointer: Any, mask: Any) -> Any:
     """The numbers from a pointer on whose lanes are in the mask, and zeros."""
     kind = ir.VectorType(pointer.type.pointee, mask.type.count)
     place = builder.bitcast(pointer, kind.as_pointer())
-    return _masked(builder, "load", kind, [place, BITS(_bytes(kind)), mask, zeros(kind)], "p0")
+    return _masked(builder, "load", kind, [place, BITS(size_of(kind.element)), mask, zeros(kind)], "p0")
 
 
 def store(builder: Any, value: Any, pointer: Any, mask: Any) -> None:
     """Write the lanes of a vector that are in the mask from a pointer on."""
     place = builder.bitcast(pointer, value.type.as_pointer())
-    _masked(builder, "store", ir.VoidType(), [value, place, BITS(_bytes(value.type)), mask], "p0", value.type)
+    _masked(builder, "store", ir.VoidType(), [value, place, BITS(size_of(value.type.element)), mask], "p0", value.type)
 
 
 def gather(builder: Any, pointer: Any, apart: Any, mask: Any) -> Any:
     """The same as `load`, of numbers that are `apart` from one another."""
     lanes = mask.type.count
     kind = ir.VectorType(pointer.type.pointee, lanes)
-    size = _bytes(kind)
+    size = size_of(kind.element)
     steps = ir.Constant(ir.VectorType(INDEX, lanes), list(range(0, size * lanes, size)))
     offsets = builder.mul(steps, spread(builder, apart, lanes))
     places = builder.add(spread(builder, builder.ptrtoint(pointer, INDEX), lanes), offsets)
@@ -76,7 +76,3 @@ def _masked(builder: Any, what: str, result: Any, arguments: list[Any], pointer:
     name = f"llvm.masked.{what}.v{kind.count}{kind.element.intrinsic_name}.{pointer}"
     of = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, of, name), arguments)  # type: ignore[no-untyped-call]
-
-
-def _bytes(kind: Any) -> int:
-    return 4 if isinstance(kind.element, ir.FloatType) else 8

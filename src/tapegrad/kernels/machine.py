@@ -44,11 +44,16 @@ if TYPE_CHECKING:
 
 WIDE = width(4)
 _AT_ONCE = 2  # vectors
-SCRATCH = 3 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers to work in
+# Numbers to work in: two operands, a result, a product's panel, and a tile
+SCRATCH = 3 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE
 
 _F = np.float32
 _HEIGHT_0 = HEIGHTS[0]
 _ONE, _ZERO = _F(1), _F(0)
+
+
+def _pointer(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, NUMBER.as_pointer())
 
 
 @intrinsic
@@ -56,7 +61,7 @@ def _get(context: Any, address: Any, index: Any) -> Any:
     """The float32 at `index` from an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        start = builder.inttoptr(arguments[0], ir.FloatType().as_pointer())
+        start = _pointer(builder, arguments[0])
         return builder.load(builder.gep(start, [arguments[1]]))
 
     return types.float32(types.intp, types.intp), generate
@@ -67,7 +72,7 @@ def _put(context: Any, address: Any, index: Any, value: Any) -> Any:
     """Write a float32 at `index` from an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        start = builder.inttoptr(arguments[0], ir.FloatType().as_pointer())
+        start = _pointer(builder, arguments[0])
         builder.store(arguments[2], builder.gep(start, [arguments[1]]))
         return context.get_dummy_value()
 
@@ -78,10 +83,6 @@ def _put(context: Any, address: Any, index: Any, value: Any) -> Any:
 # Short rows: up to WIDE numbers, as many as a row of a tile has, are one vector of which some lanes exist
 
 _ROW = ir.VectorType(NUMBER, WIDE)
-
-
-def _pointer(builder: Any, address: Any) -> Any:
-    return builder.inttoptr(address, NUMBER.as_pointer())
 
 
 @intrinsic
@@ -126,26 +127,27 @@ def _write_copying(builder: Any, arguments: Any) -> None:
             value.add_incoming(*each)
         store(builder, value, place(out, out_row, r, c, INDEX(1)), mask)
 
-    repeat(builder, rows, 1, lambda r: repeat(builder, columns, WIDE, lambda c: part(r, c)))
+    repeat(builder, INDEX(0), rows, 1, lambda r: repeat(builder, INDEX(0), columns, WIDE, lambda c: part(r, c)))
 
 
 @intrinsic
 def _sum_rows(context: Any, out: Any, source: Any, row: Any, rows: Any, count: Any) -> Any:
-    """Write the sum of rows of `count` numbers, which begin `row` bytes apart, from the first to the last."""
+    """Write the sum of rows of `count` numbers, which begin `row` numbers apart, from the first to the last."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         out, source, row, rows, count = arguments
         mask = below(builder, count, WIDE)
-        first = load(builder, _pointer(builder, source), mask)
+        start = _pointer(builder, source)
+        first = load(builder, start, mask)
         before, inside, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
         builder.cbranch(builder.icmp_signed(">", rows, INDEX(1)), inside, after)
         builder.position_at_end(inside)
         i, total = builder.phi(INDEX), builder.phi(_ROW)
-        here = _pointer(builder, builder.add(source, builder.mul(i, row)))
+        here = builder.gep(start, [builder.mul(i, row)])
         added = builder.fadd(total, load(builder, here, mask))
         following = builder.add(i, INDEX(1))
-        for node, start, value in ((i, INDEX(1), following), (total, first, added)):
-            node.add_incoming(start, before)
+        for node, initial, value in ((i, INDEX(1), following), (total, first, added)):
+            node.add_incoming(initial, before)
             node.add_incoming(value, inside)
         builder.cbranch(builder.icmp_signed("<", following, rows), inside, after)
         builder.position_at_end(after)
@@ -163,7 +165,7 @@ def _put_index(context: Any, address: Any, value: Any) -> Any:
     """Write an index at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[1], builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()))
+        builder.store(arguments[1], builder.inttoptr(arguments[0], INDEX.as_pointer()))
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), generate
@@ -203,10 +205,10 @@ def _place(context: Any, bases: Any, slot: Any, buffer: Any, start: Any, skipped
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         bases, slot, buffer, start, skipped = arguments
         base = builder.load(builder.gep(_start(context, builder, signature.args[0], bases), [slot]))
-        own = builder.ptrtoint(_start(context, builder, signature.args[2], buffer), INDEX)
+        inside = builder.ptrtoint(_start(context, builder, signature.args[2], buffer), INDEX)
         number = builder.mul(builder.add(start, skipped), INDEX(4))
         elsewhere = builder.add(base, number)
-        here = builder.add(own, builder.mul(start, INDEX(4)))
+        here = builder.add(inside, builder.mul(start, INDEX(4)))
         return builder.select(builder.icmp_signed("==", slot, INDEX(BUFFER)), here, elsewhere)
 
     n = types.intp
@@ -361,6 +363,6 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
                     _put(out, r, _largest(a + 4 * r * a_row, columns, a_column))
             elif kind == SUM_ROWS:
                 for c in range(0, columns, WIDE):
-                    _sum_rows(out + 4 * c, a + 4 * c, 4 * a_row, rows, min(WIDE, columns - c))
+                    _sum_rows(out + 4 * c, a + 4 * c, a_row, rows, min(WIDE, columns - c))
             else:
                 _by_pieces(kind, rows, columns, out, out_row, a, a_row, a_column, b, b_row, b_column, room)

@@ -15,7 +15,8 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+def place_of(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    """A pointer to the element at an index of an array of a kind."""
     return builder.gep(make_array(kind)(context, builder, array).data, [index])  # type: ignore[no-untyped-call]
 
 
@@ -24,7 +25,7 @@ def get(context: Any, array: Any, index: Any) -> Any:
     """`array[index]`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_place(context, builder, signature.args[0], *arguments))
+        return builder.load(place_of(context, builder, signature.args[0], *arguments))
 
     return array.dtype(array, types.intp), generate
 
@@ -34,7 +35,7 @@ def put(context: Any, array: Any, index: Any, value: Any) -> Any:
     """`array[index] = value`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[2], _place(context, builder, signature.args[0], *arguments[:2]))
+        builder.store(arguments[2], place_of(context, builder, signature.args[0], *arguments[:2]))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, array.dtype), generate
@@ -47,8 +48,8 @@ def copy(context: Any, target: Any, to: Any, source: Any, start: Any, count: Any
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         cgutils.raw_memcpy(  # type: ignore[no-untyped-call]
             builder,
-            _place(context, builder, signature.args[0], *arguments[0:2]),
-            _place(context, builder, signature.args[2], *arguments[2:4]),
+            place_of(context, builder, signature.args[0], *arguments[0:2]),
+            place_of(context, builder, signature.args[2], *arguments[2:4]),
             arguments[4],
             signature.args[0].dtype.bitwidth // 8,
         )
@@ -63,23 +64,12 @@ def clear(context: Any, target: Any, to: Any, count: Any) -> Any:
     """`target[to : to + count] = 0`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *arguments[0:2])
+        place = place_of(context, builder, signature.args[0], *arguments[0:2])
         size = builder.mul(arguments[2], ir.Constant(ir.IntType(64), signature.args[0].dtype.bitwidth // 8))
         cgutils.memset(builder, place, size, 0)  # type: ignore[no-untyped-call]
         return context.get_dummy_value()
 
     return types.void(target, types.intp, types.intp), generate
-
-
-@intrinsic
-def fetch_ahead(context: Any, array: Any, index: Any) -> Any:
-    """Begin to bring the cache line of `array[index]` near, and do not wait for it; it need not exist."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        prefetch(builder, _place(context, builder, signature.args[0], *arguments))
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
 
 
 def prefetch(builder: Any, place: Any) -> None:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 from . import lanes
 from .arrays import LINE
 from .functions import lower, own, repeat
 from .lanes import below, everywhere, gather, load, spread, store
-from .memory import prefetch
+from .memory import place_of, prefetch
 from .tile import HEIGHTS, width
 from .transpose import side, transposing
-from .values import INDEX
+from .values import INDEX, size_of
 
 _AHEAD = 8  # rows of the matrix that are on their way from memory while one is laid out
 
@@ -39,8 +37,8 @@ def lay_out(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         panels, y, start, *rest = arguments
         given = [
-            _pointer(context, builder, signature.args[0], panels, INDEX(0)),
-            _pointer(context, builder, signature.args[1], y, start),
+            place_of(context, builder, signature.args[0], panels, INDEX(0)),
+            place_of(context, builder, signature.args[1], y, start),
             *rest,
         ]
         _call(builder, "lay_out", _write_layout, given)
@@ -51,7 +49,7 @@ def lay_out(
 
 def _write_layout(builder: Any, arguments: Any) -> None:
     panels, y, row, column, columns, count, group = arguments
-    size = _bytes(panels)
+    size = size_of(panels.type.pointee)
     wide, square = width(size), side(size)
 
     def to(p: Any, k: Any) -> Any:
@@ -65,13 +63,13 @@ def _write_layout(builder: Any, arguments: Any) -> None:
         source = builder.gep(y, [builder.mul(k, row)])
         later = builder.gep(source, [builder.mul(row, INDEX(_AHEAD))])
         ends = lower(builder, columns, builder.mul(group, INDEX(wide)))
-        repeat(builder, ends, LINE // size, lambda n: prefetch(builder, builder.gep(later, [n])))
+        repeat(builder, INDEX(0), ends, LINE // size, lambda n: prefetch(builder, builder.gep(later, [n])))
 
         def part(p: Any) -> None:
             value = load(builder, builder.gep(source, [builder.mul(p, INDEX(wide))]), below(builder, left(p), wide))
             store(builder, value, to(p, k), everywhere(wide))
 
-        repeat(builder, group, 1, part)
+        repeat(builder, INDEX(0), group, 1, part)
 
     def turned_panel(p: Any) -> None:
         """Square by square, the last ones over those before; and number by number where there is no whole square."""
@@ -88,7 +86,7 @@ def _write_layout(builder: Any, arguments: Any) -> None:
                 place = [to(p, k), n, INDEX(wide), source, start, column]
                 builder.call(transposing(builder.module, size * 8), place)
 
-            repeat(builder, valid, square, one)
+            repeat(builder, INDEX(0), valid, square, one)
 
         def numbers(k: Any) -> None:
             mask = below(builder, valid, wide)
@@ -96,15 +94,15 @@ def _write_layout(builder: Any, arguments: Any) -> None:
 
         with builder.if_else(fits) as (then, otherwise):
             with then:
-                repeat(builder, count, square, squares)
+                repeat(builder, INDEX(0), count, square, squares)
             with otherwise:
-                repeat(builder, count, 1, numbers)
+                repeat(builder, INDEX(0), count, 1, numbers)
 
     with builder.if_else(builder.icmp_signed("==", column, INDEX(1))) as (then, otherwise):
         with then:
-            repeat(builder, count, 1, whole_row)
+            repeat(builder, INDEX(0), count, 1, whole_row)
         with otherwise:
-            repeat(builder, group, 1, turned_panel)
+            repeat(builder, INDEX(0), group, 1, turned_panel)
 
 
 def turned_step(size: int) -> int:
@@ -118,7 +116,7 @@ def turn(context: Any, tile: Any, rows: Any) -> Any:
     signature = types.void(tile, types.intp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _call(builder, "turn", _write_turn, [_pointer(context, builder, tile, arguments[0], INDEX(0)), arguments[1]])
+        _call(builder, "turn", _write_turn, [place_of(context, builder, tile, arguments[0], INDEX(0)), arguments[1]])
         return context.get_dummy_value()
 
     return signature, generate
@@ -126,7 +124,7 @@ def turn(context: Any, tile: Any, rows: Any) -> Any:
 
 def _write_turn(builder: Any, arguments: Any) -> None:
     tile, rows = arguments
-    size = _bytes(tile)
+    size = size_of(tile.type.pointee)
     wide, square, tall = width(size), side(size), turned_step(size)
 
     def squares(i: Any) -> None:
@@ -136,9 +134,9 @@ def _write_turn(builder: Any, arguments: Any) -> None:
             arguments = [tile, to, INDEX(tall), tile, start, INDEX(wide)]
             builder.call(transposing(builder.module, size * 8), arguments)
 
-        repeat(builder, INDEX(wide), square, one)
+        repeat(builder, INDEX(0), INDEX(wide), square, one)
 
-    repeat(builder, rows, square, squares)
+    repeat(builder, INDEX(0), rows, square, squares)
 
 
 @intrinsic
@@ -158,7 +156,7 @@ def finish(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         given = list(arguments)
         for array, index in ((0, 1), (3, 4), (9, 10), (13, 1)):
-            given[array] = _pointer(context, builder, signature.args[array], arguments[array], arguments[index])
+            given[array] = place_of(context, builder, signature.args[array], arguments[array], arguments[index])
         for index in (10, 4, 1):
             del given[index]
         _call(builder, "finish", _write_finish, given)
@@ -169,7 +167,7 @@ def finish(
 
 def _write_finish(builder: Any, arguments: Any) -> None:
     out, line, tile, step, lines, length, added, bias, biased, relu, gate, gated = arguments
-    wide = width(_bytes(out))
+    wide = width(size_of(out.type.pointee))
 
     def piece(begin: Any) -> None:
         mask = below(builder, builder.sub(length, begin), wide)
@@ -192,19 +190,11 @@ def _write_finish(builder: Any, arguments: Any) -> None:
             value = builder.select(gated, passed, value)
             store(builder, value, place, mask)
 
-        repeat(builder, lines, 1, one)
+        repeat(builder, INDEX(0), lines, 1, one)
 
-    repeat(builder, length, wide, piece)
+    repeat(builder, INDEX(0), length, wide, piece)
 
 
 def _call(builder: Any, name: str, write: Any, arguments: list[Any]) -> None:
-    kinds = [argument.type for argument in arguments]
-    builder.call(own(builder.module, f"tapegrad_{name}_{8 * _bytes(arguments[0])}", kinds, write), arguments)
-
-
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    return builder.gep(make_array(kind)(context, builder, array).data, [index])  # type: ignore[no-untyped-call]
-
-
-def _bytes(pointer: Any) -> int:
-    return 4 if isinstance(pointer.type.pointee, ir.FloatType) else 8
+    name = f"tapegrad_{name}_{8 * size_of(arguments[0].type.pointee)}"
+    builder.call(own(builder.module, name, [argument.type for argument in arguments], write), arguments)

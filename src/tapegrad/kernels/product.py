@@ -12,27 +12,22 @@ import numba
 import numpy as np
 
 from . import blas, threads
-from .arrays import flat_to_read
+from .arrays import LINE, flat_to_read
+from .heights import COVERING, FITTING
 from .jit import LANES, compiled
 from .jobs import taken
 from .memory import copy
 from .panels import finish, lay_out, turn, turned_step
-from .tile import HEIGHTS, run_tile_ahead, width
+from .tile import HEIGHTS, PIECES, run_tile_ahead, width
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_DEPTH = 512
+_DEPTH = 512  # rows of the second matrix that are laid out at a time: a buffer that stays in the second-level cache
 _PARALLEL = 500_000  # multiplications from which a second thread is worth while
 _SEGMENT = 16  # products that a tile sums before it brings near what it will read next
-_ROWS = _DEPTH // _SEGMENT // 4  # that it brings near in a call: so many of the rows after its own, for each panel
-_LINE = 16  # numbers of float32 in a cache line
+_ROWS = _DEPTH // _SEGMENT // PIECES  # that it brings near in a call: so many of the rows after its own, for each panel
 _HEIGHT_0 = HEIGHTS[0]
-# The height of a tile where so many rows are left: the lowest that has them all, or the highest that has no more.
-_COVERING, _FITTING = (
-    flat_to_read(np.array([0, *(choose(rest) for rest in range(1, _HEIGHT_0 + 1))], np.intp))
-    for choose in (lambda rest: min(h for h in HEIGHTS if h >= rest), lambda rest: max(h for h in HEIGHTS if h <= rest))
-)
 
 
 def matmul(
@@ -75,13 +70,13 @@ def matmul(
         groups = -(-panels // group)
         # Rows a page apart would push one another out of the first-level cache: they are copied to where they do not.
         crowded = x_step == 1 and x_row * x.itemsize % 4096 == 0
-        long = min(depth, _DEPTH) + _LINE
+        long = min(depth, _DEPTH) + LINE // x.itemsize
         tall = turned_step(x.itemsize)
         # Few groups are divided by rows too, so that threads share them evenly.
         parts = min(-(-rows // HEIGHTS[0]), -(-8 // groups))
         threads.run(
             multiply, groups * parts, first, x_row, x_step, second, y_row, y_column, out.reshape(-1), out_row,
-            out_column, rows, columns, depth, wide, tall, _COVERING if x_step == 1 else _FITTING, group, parts, _DEPTH,
+            out_column, rows, columns, depth, wide, tall, COVERING if x_step == 1 else FITTING, group, parts, _DEPTH,
             crowded, long, turned, flat_to_read(out[:0] if bias is None else bias), relu,
             flat_to_read(out[:0] if gate is None else gate),
             scratch=(
@@ -131,7 +126,7 @@ def multiply(
             m = start
             while m < end:
                 height = heights[min(end - m, _HEIGHT_0)]
-                there = min(height, end - m)
+                there = min(height, end - m)  # what the tile makes of old numbers in further rows is not written
                 copied = crowded or there < height
                 if copied:
                     for i in range(there):
@@ -143,6 +138,8 @@ def multiply(
                     valid = min(wide, columns - column)
                     direct = valid == wide and there == height and not turned
                     to = m * out_row + column * out_column
+                    # The rows that come near are the next ones where a row's numbers lie side by side; else they are of
+                    # no use, and do no harm.
                     run_tile_ahead(
                         height, near if copied else x, 0 if copied else m * x_row + low * x_step,
                         long if copied else x_row, 1 if copied else x_step, segments, count // length, length,

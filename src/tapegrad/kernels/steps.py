@@ -9,7 +9,8 @@ from llvmlite import ir
 
 from . import instructions as to
 from . import scalar
-from .values import BITS, INDEX, Value
+from .functions import repeat
+from .values import BITS, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,17 +57,12 @@ def write_loop(builder: Any, start: Any, end: Any, body: Callable[[Loop], None],
     `vectorize_width` is its `vectorize.width`.
     """
     loop = Loop(builder)
-    before, inside, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
-    builder.cbranch(builder.icmp_signed("<", start, end), inside, after)
-    builder.position_at_end(inside)
-    loop.i = builder.phi(INDEX)
-    body(loop)
-    following = builder.add(loop.i, INDEX(1))
-    loop.i.add_incoming(start, before)
-    loop.i.add_incoming(following, builder.block)
-    again = builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
-    again.set_metadata("llvm.loop", loop.told(hints))
-    builder.position_at_end(after)
+
+    def turn(i: Any) -> None:
+        loop.i = i
+        body(loop)
+
+    repeat(builder, start, end, 1, turn).set_metadata("llvm.loop", loop.told(hints))
 
 
 class Loop:

@@ -26,12 +26,13 @@ from .functions import own
 from .jit import FUSED, LANES, REGISTERS
 from .lanes import spread
 from .memory import prefetch
+from .values import INDEX, size_of
 
 VECTORS = 2  # vectors a row: with one, loads would outnumber multiply-adds
 # The tallest tile keeps its accumulators, the vectors of b and one spread value of a in registers. A middle one
 # divides what 14 does not, and one row serves the rest.
 HEIGHTS = (14, 8, 4, 1) if REGISTERS >= 32 else (6, 4, 2, 1)
-FETCHED = 8  # cache lines that are fetched ahead for a segment
+FETCHED, PIECES = 8, 4  # cache lines that are fetched ahead for a segment, and segments that share a row of them
 
 
 def width(itemsize: int) -> int:
@@ -50,12 +51,7 @@ def run_tile(
     """
     n = types.intp
     signature = types.void(n, a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        height, *rest = arguments
-        return _choose(context, builder, height, _pointers(context, builder, signature.args[1:], rest))
-
-    return signature, generate
+    return signature, _generate
 
 
 @intrinsic
@@ -66,17 +62,17 @@ def run_tile_ahead(
 ) -> Any:  # fmt: skip
     """The same; meanwhile rows of the array `ahead` come near from memory, which would have nothing to do.
 
-    For each segment these are FETCHED cache lines: a row has those of four segments, and begins `ahead_row` numbers
+    For each segment these are FETCHED cache lines: a row has those of PIECES segments, and begins `ahead_row` numbers
     after the row before. Where there is nothing to read, nothing happens.
     """
     n = types.intp
     signature = types.void(n, a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean, ahead, n, n)
+    return signature, _generate
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        height, *rest = arguments
-        return _choose(context, builder, height, _pointers(context, builder, signature.args[1:], rest))
 
-    return signature, generate
+def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    height, *rest = arguments
+    return _choose(context, builder, height, _pointers(context, builder, signature.args[1:], rest))
 
 
 _A, _SEGMENTS, _B, _C, _AHEAD = 0, 4, 7, 11, 15  # places among a tile's arguments
@@ -89,7 +85,7 @@ def _pointers(context: Any, builder: Any, kinds: Any, arguments: list[Any]) -> l
         if place < len(arguments):
             kind, given = kinds[place], arguments[place]
             if isinstance(kind, types.Integer):
-                element = _index if place == _SEGMENTS else ir.FloatType()
+                element = INDEX if place == _SEGMENTS else ir.FloatType()
                 arguments[place] = builder.inttoptr(given, element.as_pointer())
             else:
                 arguments[place] = make_array(kind)(context, builder, given).data  # type: ignore[no-untyped-call]
@@ -105,7 +101,7 @@ def _choose(context: Any, builder: Any, height: Any, arguments: list[Any]) -> An
     choice = builder.switch(height, blocks[-1])
     for h, block in zip(HEIGHTS, blocks, strict=True):
         if block is not blocks[-1]:
-            choice.add_case(_integer(h), block)
+            choice.add_case(INDEX(h), block)
         builder.position_at_end(block)
         builder.call(_function(builder.module, h, arguments), arguments)
         builder.branch(end)
@@ -133,7 +129,7 @@ class _Emitter:
         self.builder = builder
         self.arguments = arguments
         self.height = height
-        self.bytes = 4 if isinstance(scalar, ir.FloatType) else 8
+        self.bytes = size_of(scalar)
         self.lanes = LANES * 4 // self.bytes
         self.vector = ir.VectorType(scalar, self.lanes)
         self.cells = [(m, v) for m in range(height) for v in range(VECTORS)]
@@ -151,8 +147,8 @@ class _Emitter:
         a = builder.gep(a, [a_start])
         b = builder.gep(b, [b_start])
         c = builder.gep(c, [c_start])
-        a_rows = [builder.mul(a_row, _integer(m)) for m in range(self.height)]
-        c_rows = [builder.gep(c, [builder.mul(c_row, _integer(m))]) for m in range(self.height)]
+        a_rows = [builder.mul(a_row, INDEX(m)) for m in range(self.height)]
+        c_rows = [builder.gep(c, [builder.mul(c_row, INDEX(m))]) for m in range(self.height)]
         begin = builder.block
         outer, inner, after, end, old, store = (
             builder.append_basic_block(name) for name in ("segment", "products", "next", "end", "old", "store")
@@ -160,7 +156,7 @@ class _Emitter:
         builder.branch(outer)
 
         builder.position_at_end(outer)
-        s = self.phi(_index, (_integer(0), begin))
+        s = self.phi(INDEX, (INDEX(0), begin))
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
         sums = {cell: self.phi(self.vector, (zero, begin)) for cell in self.cells}
         a_segment = builder.gep(a, [builder.load(builder.gep(segments, [s]))])
@@ -170,7 +166,7 @@ class _Emitter:
         builder.branch(inner)
 
         builder.position_at_end(inner)
-        k = self.phi(_index, (_integer(0), outer))
+        k = self.phi(INDEX, (INDEX(0), outer))
         running = {cell: self.phi(self.vector, (sums[cell], outer)) for cell in self.cells}
         a_k = builder.gep(a_segment, [builder.mul(k, a_step)])
         b_k = builder.gep(b_here, [builder.mul(k, b_step)])
@@ -180,14 +176,14 @@ class _Emitter:
             row = spread(builder, builder.load(builder.gep(a_k, [a_rows[m]])), self.lanes)
             for v in range(VECTORS):
                 result[m, v] = self.multiply_add(row, columns[v], running[m, v])
-        next_k = builder.add(k, _integer(1))
+        next_k = builder.add(k, INDEX(1))
         k.add_incoming(next_k, inner)
         for cell in self.cells:
             running[cell].add_incoming(result[cell], inner)
         builder.cbranch(builder.icmp_signed("<", next_k, length), inner, after)
 
         builder.position_at_end(after)
-        next_s = builder.add(s, _integer(1))
+        next_s = builder.add(s, INDEX(1))
         s.add_incoming(next_s, after)
         for cell in self.cells:
             sums[cell].add_incoming(result[cell], after)
@@ -209,11 +205,11 @@ class _Emitter:
         """Bring the lines of `ahead` near that belong to segment s."""
         builder = self.builder
         line = LINE // self.bytes
-        first = builder.add(start, builder.mul(row, builder.lshr(s, _integer(2))))
-        piece = builder.mul(builder.and_(s, _integer(3)), _integer(FETCHED * line))
+        first = builder.add(start, builder.mul(row, builder.udiv(s, INDEX(PIECES))))
+        piece = builder.mul(builder.urem(s, INDEX(PIECES)), INDEX(FETCHED * line))
         place = builder.gep(array, [builder.add(first, piece)])
         for number in range(FETCHED):
-            prefetch(builder, builder.gep(place, [_integer(number * line)]))
+            prefetch(builder, builder.gep(place, [INDEX(number * line)]))
 
     def phi(self, kind: Any, *incoming: tuple[Any, Any]) -> Any:
         node = self.builder.phi(kind)
@@ -222,7 +218,7 @@ class _Emitter:
         return node
 
     def pointer(self, row: Any, v: int) -> Any:
-        place = self.builder.gep(row, [_integer(v * self.lanes)])
+        place = self.builder.gep(row, [INDEX(v * self.lanes)])
         return self.builder.bitcast(place, self.vector.as_pointer())
 
     def load(self, row: Any, v: int) -> Any:
@@ -234,10 +230,3 @@ class _Emitter:
         if FUSED:
             return self.builder.call(self.fma, [x, y, z])
         return self.builder.fadd(self.builder.fmul(x, y), z)
-
-
-_index = ir.IntType(64)
-
-
-def _integer(value: int) -> Any:
-    return ir.Constant(_index, value)

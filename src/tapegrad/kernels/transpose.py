@@ -16,7 +16,7 @@ from numba.np.arrayobj import make_array
 
 from .functions import own
 from .jit import LANES
-from .values import BITS, INDEX
+from .values import BITS, INDEX, size_of
 
 
 def side(itemsize: int) -> int:
@@ -52,7 +52,7 @@ def transposing(module: Any, bits: int) -> Any:
 def _write(builder: Any, arguments: Any) -> None:
     target, to, target_row, source, start, source_row = arguments
     scalar = target.type.pointee
-    size = 4 if isinstance(scalar, ir.FloatType) else 8
+    size = size_of(scalar)
     count = side(size)
     vector = ir.VectorType(scalar, count)
 

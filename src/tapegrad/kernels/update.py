@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import types
 from numba.extending import intrinsic, register_jitable
-from numba.np.arrayobj import make_array
 
 from . import threads
 from .arrays import flat_to_read
 from .jit import compiled
 from .jobs import taken
+from .memory import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,16 +78,12 @@ def _scopes(builder: Any, own: str, other: str) -> dict[str, Any]:
     return {"alias.scope": builder.module.add_metadata([mine]), "noalias": builder.module.add_metadata([theirs])}
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    return builder.gep(make_array(kind)(context, builder, array).data, [index])
-
-
 @intrinsic
 def _get(context: Any, array: Any, index: Any) -> Any:
     """`array[index]`, of an array that is not written to."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value = builder.load(_place(context, builder, signature.args[0], *arguments))
+        value = builder.load(place_of(context, builder, signature.args[0], *arguments))
         for name, node in _scopes(builder, "read", "written").items():
             value.set_metadata(name, node)
         return value
@@ -100,7 +96,7 @@ def _put(context: Any, array: Any, index: Any, value: Any) -> Any:
     """`array[index] = value`, into an array that is not read."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        stored = builder.store(arguments[2], _place(context, builder, signature.args[0], *arguments[:2]))
+        stored = builder.store(arguments[2], place_of(context, builder, signature.args[0], *arguments[:2]))
         for name, node in _scopes(builder, "written", "read").items():
             stored.set_metadata(name, node)
         return context.get_dummy_value()

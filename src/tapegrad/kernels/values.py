@@ -14,6 +14,11 @@ from llvmlite import ir
 INDEX, NUMBER, BITS = ir.IntType(64), ir.FloatType(), ir.IntType(32)
 
 
+def size_of(scalar: Any) -> int:
+    """The bytes of one of LLVM's two kinds of numbers."""
+    return 4 if isinstance(scalar, ir.FloatType) else 8
+
+
 class Value:
     """A float32, or whether something is so, which `choose` asks. Python's numbers take part as float32."""
 

@@ -19,10 +19,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
-from numba.np.arrayobj import make_array
 
 from . import lanes
 from .jit import FUSED, LANES
+from .memory import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ def load(context: Any, array: Any, place: Any, mask: Any) -> Any:
     kind = Vector(array.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return lanes.load(builder, _pointer(context, builder, signature, arguments), arguments[2])
+        return lanes.load(builder, place_of(context, builder, signature.args[0], *arguments[:2]), arguments[2])
 
     return kind(array, types.intp, mask), generate
 
@@ -119,16 +119,10 @@ def store(context: Any, array: Any, place: Any, vector: Any, mask: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, mask = arguments[2:]
-        lanes.store(builder, value, _pointer(context, builder, signature, arguments), mask)
+        lanes.store(builder, value, place_of(context, builder, signature.args[0], *arguments[:2]), mask)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector, mask), generate
-
-
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """A pointer to the element at `arguments[1]` of the array `arguments[0]`."""
-    data = make_array(signature.args[0])(context, builder, arguments[0]).data  # type: ignore[no-untyped-call]
-    return builder.gep(data, [arguments[1]])
 
 
 # --------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
-"""relu and the max pooling that alone reads it are one entry, and so are their gradients, with the same bits.
+"""relu and the max pooling that alone reads it are one entry, and so are their gradients.
 
-An array as large as what is pooled is not written, and not read again, each way.
+An array as large as what is pooled is not written, and not read again, each way. The numbers are the same. Where
+windows overlap, zeros of the gradient may have another sign, and gradients that add up to infinity where relu cuts make
+no NaN.
 """
 
 from __future__ import annotations

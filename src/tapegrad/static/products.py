@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .program import Entry
 
 _FEWEST = 50_000  # multiplications
-_TRANSPOSED = shape.swapaxes_op.op.function
+_EXCHANGED = shape.swapaxes_op.op.function
 _RELU = activation.relu_op.op.function
 
 
@@ -35,8 +35,8 @@ def tiled(program: Program) -> Program:
     transposed = {
         entry.out: entry.arguments[0]
         for entry in program.entries
-        if entry.function is _TRANSPOSED and type(entry.arguments[0]) is Variable
-        and len(program.kinds[entry.out].shape) == 2
+        if entry.function is _EXCHANGED and type(entry.arguments[0]) is Variable
+        and len(program.kinds[entry.out].shape) == 2 and (entry.params["axis1"] - entry.params["axis2"]) % 2
     }  # fmt: skip
     entries = []
     for entry in program.entries:
