@@ -808,6 +808,22 @@ def test_transforms_run_in_programs() -> None:
     compare(made, [(np.full(3, n / 4, np.float32),) for n in range(4)])
 
 
+@pytest.mark.filterwarnings("ignore:grad. the result does not depend")
+@pytest.mark.parametrize("tensors", [False, True])
+def test_gradients_of_what_does_not_move_are_zeros_in_programs(tensors: bool) -> None:
+    def made() -> Any:
+        def step(x: Any) -> Any:
+            x = tg.tensor(x) if tensors else x
+            return tg.grad(lambda w: np.floor(w).sum())(x), tg.jacobian(lambda w: w[:0])(x), x * 2
+
+        return step, []
+
+    compare(made, [(np.full(3, n / 4, np.float32),) for n in range(4)])
+    run = tg.compile(made()[0])
+    for _ in range(3):
+        assert {type(leaf) for leaf in run(np.ones(3))} == {tg.Tensor if tensors else np.ndarray}
+
+
 def test_a_checkpointed_function_draws_once_in_a_program() -> None:
     def made() -> Any:
         w = tg.tensor(np.ones(8), requires_grad=True)

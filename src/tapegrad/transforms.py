@@ -128,7 +128,17 @@ class _Linearized:
         g = np.zeros(x.shape, x.dtype) if g is None else np.array(g)
         if isinstance(x._array, np.generic):
             g = g[()]
-        return wrap(g) if self.were_tensors[place] or self.outside else g
+        return _of_no_op(g, x) if self.were_tensors[place] or self.outside else g
+
+
+def _of_no_op(array: Any, like: Tensor) -> Tensor:
+    """A Tensor of an array that no op gave, such as zeros, for an argument."""
+    if mode.tracer is not None:
+        mode.tracer.constant(array)
+    made = wrap(array)
+    if mode.tracer is not None:
+        mode.tracer.made(made, like=like)
+    return made
 
 
 def _matching(what: str, tree: Any, like: Any) -> list[Any]:
@@ -301,7 +311,8 @@ def _stacked(at: _Linearized, rows: Sequence[Sequence[Any]], shape: tuple[int, .
     """For each argument, the gradients of all elements of a result of `shape` in one array."""
     if not rows:
         empty = [np.zeros(shape + x.shape, x.dtype) for x in at.inputs]
-        return [wrap(e) if were or at.outside else e for e, were in zip(empty, at.were_tensors, strict=True)]
+        were_tensors = zip(empty, at.inputs, at.were_tensors, strict=True)
+        return [_of_no_op(e, x) if were or at.outside else e for e, x, were in were_tensors]
     return [
         reshape(stack(column), shape + x.shape) for column, x in zip(zip(*rows, strict=True), at.inputs, strict=True)
     ]
