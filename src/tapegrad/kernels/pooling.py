@@ -9,7 +9,6 @@ overlap may then be added up without waiting for each other, and always in the s
 from __future__ import annotations
 
 import functools
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +48,7 @@ _BANDS = 64  # how many jobs are enough for any number of threads that is likely
 def max_pool(x: Array, at: Windows, relu: bool = False) -> Array:
     """The largest element of each window, of `x` or of relu of it."""
     y = np.empty((len(x), *at.out, x.shape[-1]), x.dtype)
-    _run_by_rows(_max_pool, at, x.shape, y, x, relu)
+    _run_by_rows(_max_pool_of_relu if relu else _max_pool, at, x.shape, y, x)
     return y
 
 
@@ -66,7 +65,7 @@ def to_maxima(y: Array, x: Array, maxima: Array, at: Windows, relu: bool = False
     With `relu` these are maxima of relu of `x`, and the gradient of that, 0 or 1, multiplies what is put there.
     """
     z = np.empty(x.shape, x.dtype)
-    _run_by_bands(_to_maxima, at, z, y, x, maxima, relu)
+    _run_by_bands(_to_maxima_of_relu if relu else _to_maxima, at, z, y, x, maxima)
     return z
 
 
@@ -84,18 +83,16 @@ def avg_pool_gradient(y: Array, sizes: Sequence[int], at: Windows) -> Array:
     return x
 
 
-def _run_by_rows(
-    kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array | bool
-) -> None:
+def _run_by_rows(kernel: Callable[..., Any], at: Windows, shape: tuple[int, ...], out: Array, *inputs: Array) -> None:
     """Run a kernel whose jobs are the outermost rows of windows, and which fills `out`, that of the windows."""
     jobs = shape[0] * at.out[0]
+    flat = map(flat_to_read, inputs)
     threads.run(
-        kernel, jobs, out.reshape(-1), *map(_given, inputs), shape[1:], *_geometry(at, shape),
-        parallel=math.prod(shape) > _SMALL,
-    )  # fmt: skip
+        kernel, jobs, out.reshape(-1), *flat, shape[1:], *_geometry(at, shape), parallel=inputs[0].size > _SMALL
+    )
 
 
-def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Array | bool) -> None:
+def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: Array) -> None:
     """Run a kernel whose jobs are bands of rows of `out`, which has the shape of the input."""
     if not out.size:
         return
@@ -107,14 +104,10 @@ def _run_by_bands(kernel: Callable[..., Any], at: Windows, out: Array, *inputs: 
         count * stride - b >= size
         for count, stride, b, size in zip(counts, strides, before, out.shape[1:-1], strict=True)
     )
+    flat = map(flat_to_read, inputs)
     threads.run(
-        kernel, n * bands, out.reshape(-1), *map(_given, inputs), out.shape[1:], *geometry, tiled, bands,
-        parallel=out.size > _SMALL,
-    )  # fmt: skip
-
-
-def _given(value: Array | bool) -> Array | bool:
-    return value if isinstance(value, bool) else flat_to_read(value)
+        kernel, n * bands, out.reshape(-1), *flat, out.shape[1:], *geometry, tiled, bands, parallel=out.size > _SMALL
+    )
 
 
 @functools.lru_cache(512)
@@ -278,8 +271,13 @@ def _share_out(x, inputs, place, w, size, cells, low, high, tiled, mask):
 
 
 @compiled
-def _max_pool(state, jobs, y, x, cut, size, counts, strides, before, window):
-    _by_rows(_largest, state, jobs, y, (x, cut), size, counts, strides, before, window)
+def _max_pool(state, jobs, y, x, size, counts, strides, before, window):
+    _by_rows(_largest, state, jobs, y, (x, False), size, counts, strides, before, window)
+
+
+@compiled
+def _max_pool_of_relu(state, jobs, y, x, size, counts, strides, before, window):
+    _by_rows(_largest, state, jobs, y, (x, True), size, counts, strides, before, window)
 
 
 @compiled
@@ -288,8 +286,13 @@ def _at_maxima(state, jobs, y, z, x, maxima, size, counts, strides, before, wind
 
 
 @compiled
-def _to_maxima(state, jobs, z, y, x, maxima, cut, size, counts, strides, before, window, tiled, bands):
-    _by_bands(_put_back, state, jobs, z, (y, x, maxima, cut), size, counts, strides, before, window, tiled, bands)
+def _to_maxima(state, jobs, z, y, x, maxima, size, counts, strides, before, window, tiled, bands):
+    _by_bands(_put_back, state, jobs, z, (y, x, maxima, False), size, counts, strides, before, window, tiled, bands)
+
+
+@compiled
+def _to_maxima_of_relu(state, jobs, z, y, x, maxima, size, counts, strides, before, window, tiled, bands):
+    _by_bands(_put_back, state, jobs, z, (y, x, maxima, True), size, counts, strides, before, window, tiled, bands)
 
 
 @compiled

@@ -53,6 +53,8 @@ def _calls(dtype: Any) -> list[tuple[str, Callable[[], Any]]]:
         ("3 x 3 convolution, gradient for filters", lambda: winograd.filter_gradient(x, (0, 8), x, (0, 8), (-1, -1))),
         ("max pooling", lambda: pooling.max_pool(x, at)),
         ("max pooling, gradient", lambda: pooling.to_maxima(x, x, x, at)),
+        ("max pooling of relu", lambda: pooling.max_pool(x, at, relu=True)),
+        ("max pooling of relu, gradient", lambda: pooling.to_maxima(x, x, x, at, relu=True)),
         ("max pooling, second gradient", lambda: pooling.at_maxima(x, x, x, at)),
         ("average pooling", lambda: pooling.avg_pool(x, at)),
         ("average pooling, gradient", lambda: pooling.avg_pool_gradient(x, at.out, at)),
