@@ -283,7 +283,8 @@ def kinds(key):
 def test_indices_are_of_every_kind():
     seen = set()
 
-    @settings(max_examples=500, database=None)
+    # Always the same draws: one kind is so rare that five hundred others may be without it.
+    @settings(max_examples=500, database=None, derandomize=True)
     @given(strategies.indices((3, 4, 2)))
     def draw(key):
         seen.update(kinds(key))
