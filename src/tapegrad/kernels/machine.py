@@ -49,7 +49,6 @@ SCRATCH = 3 * CHUNK + DEEPEST * WIDE + HEIGHTS[0] * WIDE
 
 _F = np.float32
 _HEIGHT_0 = HEIGHTS[0]
-_ONE, _ZERO = _F(1), _F(0)
 
 
 def _pointer(builder: Any, address: Any) -> Any:
