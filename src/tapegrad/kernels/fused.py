@@ -1,9 +1,8 @@
 """One kernel made for a run of elementwise steps: a loop in which what a step hands to the next stays in registers.
 
 The machine of `machine.py` runs the same instructions without compiling anything, but each of its steps reads and
-writes its numbers. Here the instructions become LLVM's, for one number, in a loop that LLVM is told to vectorise, and
-to work on several vectors at once: the polynomial of an exp is a long chain, each of whose links waits for the one
-before. The results have the machine's bits.
+writes its numbers. Here the instructions become LLVM's, for several vectors at once: the polynomial of an exp is a long
+chain, each of whose links waits for the one before. The results have the machine's bits.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from numba.np.arrayobj import make_array
 
 from .arrays import LINE
 from .instructions import BUFFER, CHUNK, CODE, NUMBERS, OUT, OUT_START, A, B
-from .jit import LANES, called
+from .jit import LANES, uncached
 from .jobs import SIZE, taken
 from .memory import prefetch
-from .steps import Loop, operands, step, write_loop
+from .steps import Run, operands, write_run
 from .values import INDEX, NUMBER
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def kernel(code: Any, numbers: Sequence[float]) -> Callable[..., None]:
     """
     write = _loop(code.tolist(), numbers)
 
-    @called
+    @uncached
     def execute(state, jobs, bases, block, total):
         for job in taken(state, jobs):
             end = min((job + 1) * block, total)
@@ -67,10 +66,7 @@ def _loop(code: list[list[int]], numbers: Sequence[float]) -> Any:
                 for line in range(0, _TURN, LINE // 4):
                     prefetch(builder, builder.gep(pointer, [builder.add(start, INDEX(_AHEAD + line))]))
             places = dict(zip(slots, pointers, strict=True))
-            write_loop(
-                builder, start, end, lambda loop: _write(builder, loop, code, numbers, places),
-                vectorize_width=LANES, interleave_count=_AT_ONCE,
-            )  # fmt: skip
+            write_run(builder, start, end, _AT_ONCE, lambda run: _write(builder, run, code, numbers, places))
             return context.get_dummy_value()
 
         return types.void(bases, first, last), generate
@@ -78,20 +74,20 @@ def _loop(code: list[list[int]], numbers: Sequence[float]) -> Any:
     return loop
 
 
-def _write(builder: Any, loop: Loop, code: list[list[int]], numbers: Sequence[float], arrays: dict[int, Any]) -> None:
-    """All steps for the number at the index of whole arrays, and the only one of arrays of one number."""
+def _write(builder: Any, run: Run, code: list[list[int]], numbers: Sequence[float], arrays: dict[int, Any]) -> None:
+    """All steps for the numbers of a turn, which may be those of whole arrays, or the one that an array has."""
     made: dict[tuple[int, int], Any] = {}
 
     def operand(row: list[int], field: int) -> Any:
         slot, start, distance = row[field : field + 3]
         if slot == NUMBERS:
-            return NUMBER(numbers[start // CHUNK])
+            return run.everywhere(NUMBER(numbers[start // CHUNK]))
         if (slot, start) not in made:
-            made[slot, start] = loop.get(arrays[slot], None if distance else INDEX(0))
+            made[slot, start] = run.get(arrays[slot]) if distance else run.everywhere(builder.load(arrays[slot]))
         return made[slot, start]
 
     for row in code:
         values = [operand(row, field) for field in (A, B)[: operands(row[CODE])]]
-        value = made[row[OUT], row[OUT_START]] = step(builder, row[CODE], values)
+        result = made[row[OUT], row[OUT_START]] = run.step(row[CODE], values)
         if row[OUT] != BUFFER:
-            loop.put(value, arrays[row[OUT]])
+            run.put(result, arrays[row[OUT]])

@@ -62,7 +62,8 @@ def _without_collecting(compile_now: Callable[..., Any]) -> Callable[..., Any]:
     return compile_kernel
 
 
-called = numba.njit(**_OPTIONS)  # for functions that kernels call
+uncached = numba.njit(**_OPTIONS)  # for kernels of one program
+called = numba.njit(**{"no_cpython_wrapper": True, **_OPTIONS})  # for functions that kernels call
 inlined = numba.njit(inline="always", **_OPTIONS)  # for the small functions that kernels share
 
 
@@ -115,8 +116,8 @@ def _warn(done: str, error: Exception) -> None:
 
 # numba asks only whether the file of a kernel itself has changed, but kernels contain code from these as well.
 SHARED = (
-    "atomic", "functions", "heights", "instructions", "jit", "jobs", "lanes", "memory", "panels", "scalar", "steps",
-    "tile", "transpose", "values", "vectors",
+    "atomic", "functions", "heights", "instructions", "jit", "jobs", "lanes", "memory", "panels", "rows", "scalar",
+    "steps", "tile", "transpose", "values", "vectors",
 )  # fmt: skip
 _SOURCES = hashlib.sha256(b"".join(pkgutil.get_data(__package__, f"{name}.py") or b"" for name in SHARED)).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Vectors for functions that are written for LLVM: masks, lanes of memory that exist, spread numbers, and relu."""
+"""Vectors for functions that are written for LLVM: masks, lanes of memory that exist, and relu."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
-from .values import BITS, INDEX, size_of
-
-
-def spread(builder: Any, value: Any, lanes: int) -> Any:
-    """A value in all lanes."""
-    nothing = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
-    first = builder.insert_element(nothing, value, BITS(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(BITS, lanes), [0] * lanes))
+from .values import BITS, INDEX, size_of, spread
 
 
 def below(builder: Any, count: Any, lanes: int) -> Any:

@@ -13,11 +13,11 @@ from numba.extending import intrinsic
 from . import lanes
 from .arrays import LINE
 from .functions import lower, own, repeat
-from .lanes import below, everywhere, gather, load, spread, store
+from .lanes import below, everywhere, gather, load, store
 from .memory import place_of, prefetch
 from .tile import HEIGHTS, width
 from .transpose import side, transposing
-from .values import INDEX, size_of
+from .values import INDEX, size_of, spread
 
 _AHEAD = 8  # rows of the matrix that are on their way from memory while one is laid out
 

@@ -35,7 +35,7 @@ def exp(x: Value) -> Value:
     rounded, y = _reduced(t, _WHOLE_TWO_BIASES)
     # 2**n in two factors: one alone would overflow where the result does not, and lose subnormal results.
     both = _bits(rounded)
-    half = x.builder.lshr(both, BITS(1))
+    half = x.builder.lshr(both, x.constant(BITS(1)))
     return y * _power_of_two(x, half) * _power_of_two(x, x.builder.sub(both, half))
 
 
@@ -97,27 +97,32 @@ def _polynomial(x: Value, coefficients: tuple[float, ...]) -> Value:
 
 
 def _bits(x: Value) -> Any:
-    return x.builder.bitcast(x.value, BITS)
+    return x.builder.bitcast(x.value, x.as_kind(BITS))
+
+
+def _number(like: Value, bits: Any) -> Value:
+    return like.new(like.builder.bitcast(bits, like.as_kind(NUMBER)))
 
 
 def _power_of_two(like: Value, n: Any) -> Value:
     """2**(n - 127), of the last eight bits of `n`; the ninth, which would be the sign, is zero."""
-    return like.new(like.builder.bitcast(like.builder.shl(n, BITS(23)), NUMBER))
+    return _number(like, like.builder.shl(n, like.constant(BITS(23))))
 
 
 def _signed(size: Value, x: Value) -> Value:
     """A number that is not negative, with the sign of `x`."""
     b = x.builder
-    return x.new(b.bitcast(b.or_(_bits(size), b.and_(_bits(x), BITS(0x80000000))), NUMBER))
+    return _number(x, b.or_(_bits(size), b.and_(_bits(x), x.constant(BITS(0x80000000)))))
 
 
 def _exponent(x: Value) -> Value:
     """Where the binary point of a positive number is: n for 2**(n - 1) <= x < 2**n."""
     b = x.builder
-    return x.new(b.sitofp(b.sub(b.lshr(_bits(x), BITS(23)), BITS(126)), NUMBER))
+    whole = b.sub(b.lshr(_bits(x), x.constant(BITS(23))), x.constant(BITS(126)))
+    return x.new(b.sitofp(whole, x.as_kind(NUMBER)))
 
 
 def _fraction(x: Value) -> Value:
     """A positive number, brought to between a half and one by a power of two."""
     b = x.builder
-    return x.new(b.bitcast(b.or_(b.and_(_bits(x), BITS(0x007FFFFF)), BITS(0x3F000000)), NUMBER))
+    return _number(x, b.or_(b.and_(_bits(x), x.constant(BITS(0x007FFFFF))), x.constant(BITS(0x3F000000))))

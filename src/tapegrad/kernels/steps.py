@@ -1,4 +1,4 @@
-"""What the elementwise instructions of `instructions.py` do to a number, and loops of them."""
+"""What the elementwise instructions of `instructions.py` do to numbers, and loops of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from llvmlite import ir
 from . import instructions as to
 from . import scalar
 from .functions import repeat
-from .values import BITS, Value
+from .jit import LANES
+from .values import INDEX, NUMBER, Value, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,64 +50,50 @@ def step(builder: Any, code: int, values: Sequence[Any]) -> Any:
     return STEPS[code](*(Value(builder, value) for value in values)).value
 
 
-def write_loop(builder: Any, start: Any, end: Any, body: Callable[[Loop], None], **hints: int) -> None:
-    """Write a loop over indices; `body` writes a turn of it.
+class Run:
+    """Numbers that stand side by side, while a loop over them is being written.
 
-    The turns are declared to be independent, so that LLVM may do several at once: what one writes, no other reads. An
-    array that is written to may be an operand, too, but not overlap one otherwise. Hints are those of LLVM's loops:
-    `vectorize_width` is its `vectorize.width`.
+    What a turn of it computes with is a list of vectors, or of a number alone. They go through a step one after the
+    other: so the processor, which waits for each link of a chain like the polynomial of an exp, has several chains.
     """
-    loop = Loop(builder)
 
-    def turn(i: Any) -> None:
-        loop.i = i
-        body(loop)
-
-    repeat(builder, start, end, 1, turn).set_metadata("llvm.loop", loop.told(hints))
-
-
-class Loop:
-    """A loop while it is being written: its index `i`, and access to what its turns read and write."""
-
-    i: Any
-
-    def __init__(self, builder: Any) -> None:
+    def __init__(self, builder: Any, i: Any, vectors: int) -> None:
         self._builder = builder
-        self._group = _Group(builder.module)
+        self._i = i
+        self._vectors = vectors
 
-    def get(self, pointer: Any, index: Any = None) -> Any:
-        """The number at the index of the loop from a pointer on, or at another one."""
-        value = self._builder.load(self._builder.gep(pointer, [self.i if index is None else index]))
-        value.set_metadata("llvm.access.group", self._group)
-        return value
+    def get(self, pointer: Any) -> list[Any]:
+        """The numbers of this turn, in an array that begins at a pointer."""
+        values = [self._builder.load(place) for place in self._places(pointer)]
+        for value in values:
+            value.align = 4  # arrays are aligned to their elements only
+        return values
 
-    def put(self, value: Any, pointer: Any) -> None:
-        """Write a number at the index of the loop from a pointer on."""
-        store = self._builder.store(value, self._builder.gep(pointer, [self.i]))
-        store.set_metadata("llvm.access.group", self._group)
+    def put(self, values: list[Any], pointer: Any) -> None:
+        """Write the numbers of this turn."""
+        for value, place in zip(values, self._places(pointer), strict=True):
+            self._builder.store(value, place).align = 4
 
-    def told(self, hints: dict[str, int]) -> Any:
-        """What LLVM is told about the loop: that its turns are independent, and the hints."""
-        module = self._builder.module
+    def everywhere(self, value: Any) -> list[Any]:
+        """A number for all of the turn."""
+        return [spread(self._builder, value, LANES)] * self._vectors if self._vectors else [value]
 
-        def part(name: str, value: Any) -> Any:
-            return module.add_metadata([ir.MetaDataString(module, f"llvm.loop.{name}"), value])
+    def step(self, code: int, operands: Sequence[list[Any]]) -> list[Any]:
+        """The result of an instruction."""
+        return [step(self._builder, code, values) for values in zip(*operands, strict=True)]
 
-        parts = [part("parallel_accesses", self._group)]
-        parts += [part(name.replace("_", ".", 1), BITS(value)) for name, value in hints.items()]
-        loop = module.add_metadata([self._group, *parts])
-        loop.operands = (loop, *parts)  # LLVM knows a loop by a list that begins with itself
-        return loop
+    def _places(self, pointer: Any) -> list[Any]:
+        place = self._builder.gep(pointer, [self._i])
+        if not self._vectors:
+            return [place]
+        kind = ir.VectorType(NUMBER, LANES).as_pointer()
+        places = [self._builder.gep(place, [INDEX(number * LANES)]) for number in range(self._vectors)]
+        return [self._builder.bitcast(each, kind) for each in places]
 
 
-class _Group(ir.values.MDValue):  # type: ignore[misc]  # llvmlite has no types
-    """A name for the reads and writes of one loop, which LLVM wants to be a list with nothing in it, and its own."""
-
-    def __init__(self, module: Any) -> None:
-        super().__init__(module, (), name=str(len(module.metadata)))
-
-    __eq__, __hash__ = object.__eq__, object.__hash__
-
-    def descr(self, buf: Any) -> None:
-        """What llvmlite prints of it."""
-        buf += ("distinct !{ }", "\n")
+def write_run(builder: Any, start: Any, end: Any, vectors: int, body: Callable[[Run], None]) -> None:
+    """Write a loop from one index to another, by so many vectors, a power of two; the rest goes number by number."""
+    numbers = vectors * LANES
+    rest = builder.sub(end, builder.and_(builder.sub(end, start), INDEX(numbers - 1)))
+    repeat(builder, start, rest, numbers, lambda i: body(Run(builder, i, vectors)))
+    repeat(builder, rest, end, 1, lambda i: body(Run(builder, i, 0)))

@@ -24,9 +24,8 @@ from numba.np.arrayobj import make_array
 from .arrays import LINE
 from .functions import own
 from .jit import FUSED, LANES, REGISTERS
-from .lanes import spread
 from .memory import prefetch
-from .values import INDEX, size_of
+from .values import INDEX, size_of, spread
 
 VECTORS = 2  # vectors a row: with one, loads would outnumber multiply-adds
 # The tallest tile keeps its accumulators, the vectors of b and one spread value of a in registers. A middle one
@@ -45,10 +44,7 @@ def run_tile(
     context: Any, height: Any, a: Any, a_start: Any, a_row: Any, a_step: Any, segments: Any, count: Any, length: Any,
     b: Any, b_start: Any, b_step: Any, b_segment: Any, c: Any, c_start: Any, c_row: Any, add: Any,
 ) -> Any:  # fmt: skip
-    """The tile with `height` rows, one of HEIGHTS, for compiled code; it serves float32 and float64.
-
-    `a`, `segments`, `b` and `c` are arrays; or addresses, and then their numbers are float32.
-    """
+    """The tile with `height` rows, one of HEIGHTS, for compiled code; it serves float32 and float64."""
     n = types.intp
     signature = types.void(n, a, n, n, n, segments, n, n, b, n, n, n, c, n, n, types.boolean)
     return signature, _generate
@@ -70,26 +66,15 @@ def run_tile_ahead(
     return signature, _generate
 
 
-def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    height, *rest = arguments
-    return _choose(context, builder, height, _pointers(context, builder, signature.args[1:], rest))
-
-
 _A, _SEGMENTS, _B, _C, _AHEAD = 0, 4, 7, 11, 15  # places among a tile's arguments
-_ARRAYS = (_A, _SEGMENTS, _B, _C, _AHEAD)
 
 
-def _pointers(context: Any, builder: Any, kinds: Any, arguments: list[Any]) -> list[Any]:
-    """A tile's arguments, with pointers for the arrays."""
-    for place in _ARRAYS:
-        if place < len(arguments):
-            kind, given = kinds[place], arguments[place]
-            if isinstance(kind, types.Integer):
-                element = INDEX if place == _SEGMENTS else ir.FloatType()
-                arguments[place] = builder.inttoptr(given, element.as_pointer())
-            else:
-                arguments[place] = make_array(kind)(context, builder, given).data  # type: ignore[no-untyped-call]
-    return arguments
+def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    height, *given = arguments
+    for place in (_A, _SEGMENTS, _B, _C, _AHEAD)[: 4 if len(given) <= _AHEAD else None]:
+        array = make_array(signature.args[place + 1])  # type: ignore[no-untyped-call]
+        given[place] = array(context, builder, given[place]).data
+    return _choose(context, builder, height, given)
 
 
 def _choose(context: Any, builder: Any, height: Any, arguments: list[Any]) -> Any:
@@ -103,14 +88,14 @@ def _choose(context: Any, builder: Any, height: Any, arguments: list[Any]) -> An
         if block is not blocks[-1]:
             choice.add_case(INDEX(h), block)
         builder.position_at_end(block)
-        builder.call(_function(builder.module, h, arguments), arguments)
+        call_tile(builder, h, arguments)
         builder.branch(end)
     builder.position_at_end(end)
     return context.get_dummy_value()
 
 
-def _function(module: Any, height: int, arguments: list[Any]) -> Any:
-    """The tile as a function of its own in `module`."""
+def call_tile(builder: Any, height: int, arguments: list[Any]) -> None:
+    """Call the tile of a height, a function of its own, with a tile's arguments and pointers for the arrays."""
     scalar = arguments[_A].type.pointee
 
     def write(builder: Any, given: Any) -> None:
@@ -119,7 +104,7 @@ def _function(module: Any, height: int, arguments: list[Any]) -> Any:
         _Emitter(builder, given, height, scalar).emit()
 
     name = f"tapegrad_tile_{height}_{LANES}_{scalar.intrinsic_name}_{len(arguments)}"
-    return own(module, name, [given.type for given in arguments], write)
+    builder.call(own(builder.module, name, [given.type for given in arguments], write), arguments)
 
 
 class _Emitter:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
+from numba.core import cgutils
 
 INDEX, NUMBER, BITS = ir.IntType(64), ir.FloatType(), ir.IntType(32)
 
@@ -19,8 +20,18 @@ def size_of(scalar: Any) -> int:
     return 4 if isinstance(scalar, ir.FloatType) else 8
 
 
+def spread(builder: Any, value: Any, lanes: int) -> Any:
+    """A value in all lanes of a vector."""
+    nothing = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
+    first = builder.insert_element(nothing, value, BITS(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(BITS, lanes), [0] * lanes))
+
+
 class Value:
-    """A float32, or whether something is so, which `choose` asks. Python's numbers take part as float32."""
+    """A float32 or a vector of them, or whether something is so, which `choose` asks.
+
+    Python's numbers take part as float32, in all lanes.
+    """
 
     def __init__(self, builder: Any, value: Any, flags: tuple[str, ...] = ()) -> None:
         self.builder = builder
@@ -37,7 +48,17 @@ class Value:
 
     def operand(self, other: Any) -> Any:
         """A value of LLVM for a Value, or for a number of Python."""
-        return other.value if isinstance(other, Value) else NUMBER(float(other))
+        return other.value if isinstance(other, Value) else self.constant(NUMBER(float(other)))
+
+    def constant(self, value: Any) -> Any:
+        """One of LLVM's constants, in as many lanes as this has."""
+        kind = self.value.type
+        return spread(self.builder, value, kind.count) if isinstance(kind, ir.VectorType) else value
+
+    def as_kind(self, scalar: Any) -> Any:
+        """LLVM's type of as many of a kind as this has lanes."""
+        kind = self.value.type
+        return ir.VectorType(scalar, kind.count) if isinstance(kind, ir.VectorType) else scalar
 
     def __add__(self, other: Any) -> Value:
         return self.new(self.builder.fadd(self.value, self.operand(other), flags=self._flags))
@@ -70,7 +91,11 @@ class Value:
         return self._called("llvm.sqrt")
 
     def _called(self, name: str) -> Value:
-        return self.new(self.builder.call(self.builder.module.declare_intrinsic(name, [NUMBER]), [self.value]))
+        kind = self.value.type
+        lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+        of = ir.FunctionType(kind, [kind])
+        function = cgutils.get_or_insert_function(self.builder.module, of, f"{name}.{lanes}f32")  # type: ignore[no-untyped-call]
+        return self.new(self.builder.call(function, [self.value]))
 
     # Comparisons, which are all false for what is no number
 

@@ -20,7 +20,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from . import lanes
+from . import lanes, values
 from .jit import FUSED, LANES
 from .memory import place_of
 
@@ -97,7 +97,7 @@ def spread(context: Any, array: Any, number: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         element = context.cast(builder, arguments[1], number, array.dtype)
-        return lanes.spread(builder, element, kind.lanes)
+        return values.spread(builder, element, kind.lanes)
 
     return kind(array, number), generate
 
