@@ -18,7 +18,7 @@ def test_the_code_of_the_page_runs(capsys):
         exec(compile(block, f"{PAGE.name}, block {number}", "exec"), names)
     printed = capsys.readouterr().out
     assert "float64 (2,) [0.2, 0.8] at static.md, block" in printed
-    assert "the function did something else: multiply at static.md, block" in printed
+    assert "was given" in printed
 
 
 @pytest.mark.parametrize(

@@ -304,8 +304,8 @@ class TensorMethods:
         return np.asarray(self._array).nonzero()
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        self._no_loss("np.asarray(t), or storing t in an array,")
         self._read("np.asarray(t)")
+        self._no_loss("np.asarray(t), or storing t in an array,")
         return np.array(self.numpy(), dtype, copy=copy)  # read-only, unless it is a copy
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -315,18 +315,18 @@ class TensorMethods:
         return call_function(func, args, kwargs)
 
     def __float__(self) -> float:
-        self._no_loss("float(t), or a function of math,")
         self._read("float(t)")
+        self._no_loss("float(t), or a function of math,")
         return float(self._array)
 
     def __int__(self) -> int:
-        self._no_loss("int(t)")
         self._read("int(t)")
+        self._no_loss("int(t)")
         return int(self._array)
 
     def __complex__(self) -> complex:
-        self._no_loss("complex(t)")
         self._read("complex(t)")
+        self._no_loss("complex(t)")
         return complex(self._array)
 
     def __index__(self) -> int:

@@ -23,11 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _tape
 from .._dtype import get_default_dtype
 from .._pytree import contents, flatten
-from .._tape import Tensor, mode, wrap
+from .._tape import Tensor, mode, next_serial, wrap
 from ..errors import LostGradientError, TraceError
+from ..primitive import primitive
+from .apart import apart, not_apart
 from .fusion import optimized
+from .passes import frozen
 from .program import Constant, Entry, Program, Value, Variable
 from .replay import Replay, values
 from .tracer import Snapshot, Trace, tracing
@@ -54,7 +58,7 @@ class Compiled:
         return [run.program for run in self._runs]
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        if mode.tracer is not None:  # a part of what is being traced
+        if mode.observers:  # a part of what is being traced, or somebody wants to see every op
             return self._function(*arguments, **keywords)
         kinds: list[Any] = [mode.recording, get_default_dtype()]
         arrays: list[Any] = []
@@ -152,9 +156,12 @@ class _Run:
         """Run the function, and write its program down."""
         result = self._written(arguments, keywords)
         self._guards = self.traced.guards
-        self.program = optimized(self.whole, self._fuse)
-        self._replay = Replay(self.program)
-        self._copied = not_of_this_call(self.program)
+        self.program = program = optimized(self.whole, self._fuse)
+        self._replay = Replay(program)
+        self._optimizers = self.traced.snapshot.optimizers()
+        kept = [*program.results, *(variable for _, variable in program.writes if variable)]
+        all_apart = len(set(kept)) == len(kept) and not_apart(program).isdisjoint(kept)
+        self._suspects = range(0 if all_apart else len(program.results))
         return result
 
     def _written(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
@@ -173,26 +180,54 @@ class _Run:
         with tracing(written):
             outputs, self._rebuild = flatten(self._function(*positional, **named))
         refs = [written.result(output) for output in outputs]
+        self._lost = [isinstance(output, Tensor) and _recorded(output) for output in outputs]
         del outputs, positional, named  # which Tensors are still held is asked next
         self._tensors = [ref in written.tensors for ref in refs]
         self._places = [place for place, ref in enumerate(refs) if type(ref) is Variable]
         self._fixed = [None if type(ref) is Variable else ref for ref in refs]
         self.whole = written.program(given, [refs[place] for place in self._places])
-        return self._given([written.arrays[refs[place].number] for place in self._places], ())
+        arrays = [written.arrays[variable.number] for variable in given]
+        for cell, variable in self.whole.writes:
+            if variable:
+                cell.write(apart(written.arrays[variable.number], arrays))
+        results = [written.arrays[refs[place].number] for place in self._places]
+        return self._given(results, range(len(results)), arrays, self.whole)
 
     def replayed(self, arrays: list[Any]) -> Any:
-        """The result of a replay."""
-        return self._given(self._replay(arrays), self._copied)
+        """The result of a replay; where that fails, optimizers are as they were before."""
+        before = [list(optimizer.state) for optimizer in self._optimizers]
+        try:
+            results = self._replay(arrays)
+        except BaseException:
+            for optimizer, state in zip(self._optimizers, before, strict=True):
+                optimizer.state = state
+            raise
+        return self._given(results, self._suspects, arrays, self.program)
 
-    def _given(self, arrays: Sequence[Any], copied: Sequence[int]) -> Any:
-        """The result, made of its arrays: Tensors where the function itself gives Tensors."""
+    def _given(
+        self, results: Sequence[Any], suspects: Sequence[int], arguments: Sequence[Any], program: Program
+    ) -> Any:  # fmt: skip
+        """The result, made of its arrays: Tensors where the function itself gives Tensors.
+
+        Those of the `suspects` are copied if they lie in memory into which somebody else may write: the caller into
+        arguments, and into results that are arrays.
+        """
         outputs = list(self._fixed)
-        for place, array in zip(self._places, arrays, strict=True):
-            outputs[place] = wrap(array) if self._tensors[place] else array
-        for number in copied:  # into an array, the caller may write
+        for place, array in zip(self._places, results, strict=True):
+            outputs[place] = array
+        for number in suspects:
             place = self._places[number]
+            others = list(arguments)
             if not self._tensors[place]:
-                outputs[place] = np.array(outputs[place])
+                others += [constant.array for constant in program.values.values()]
+                others += [cell.read() for cell in [*program.state.values(), *(cell for cell, _ in program.writes)]]
+                others += [outputs[other] for other in self._places if other != place]
+            outputs[place] = apart(outputs[place], others)
+        for place in self._places:
+            if self._lost[place] and mode.recording:
+                outputs[place] = _without_gradient(outputs[place])
+            elif self._tensors[place]:
+                outputs[place] = wrap(outputs[place])
         return self._rebuild(outputs)
 
     def check(self, arrays: list[Any], arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
@@ -237,6 +272,31 @@ def not_of_this_call(program: Program) -> list[int]:
     return places
 
 
+def _recorded(output: Tensor) -> bool:
+    """Whether a backward pass would go on from a result into what made it: none has gone there yet."""
+    entry = output._entry
+    return entry is not None and entry.op is not None and entry.saved is not None
+
+
+def _refuse(g: Any, out: Any) -> Any:
+    raise LostGradientError(
+        "backward: it came to a result of a compiled function, and no gradient flows through a program. Compile the "
+        "whole step, with its backward pass, or call the function itself; where no gradient is wanted, pass t.detach()"
+    )
+
+
+_result = primitive(lambda x: x, _refuse, name="compiled").op
+
+
+def _without_gradient(array: Any) -> Tensor:
+    """A Tensor that was recorded where the function ran by itself: a backward pass that comes to it is an error."""
+    entry, parent = _tape.Entry(), _tape.Entry()
+    for each, op, parents in ((parent, None, ()), (entry, _result, (parent,))):
+        each.op, each.parents, each.params, each.saved = op, parents, {}, (None, None)
+        each.serial, each.shape, each.dtype, each.watch = next_serial(), array.shape, array.dtype, None
+    return wrap(array, entry)
+
+
 def _compare(program: Program, first: Trace, replayed: dict[Variable, Any], again: Program, traced: Trace) -> None:
     """Raise TraceError unless the function did at its second call what its program says, with the same values."""
     here = "compile: at the second call"
@@ -248,6 +308,13 @@ def _compare(program: Program, first: Trace, replayed: dict[Variable, Any], agai
                 "value"
             )
         if one.name != other.name or one.out != other.out or not _alike(one, other):
+            numbers = _other_numbers(one, other)
+            if numbers:
+                raise TraceError(
+                    f"{here}, {other.name} at {other.line} was given {numbers[1]} in the place of {numbers[0]}. A "
+                    "number of Python is frozen in a program: pass what changes as an argument, and as an array such "
+                    "as np.float32(0.1) if it changes often"
+                )
             raise TraceError(
                 f"{here}, the function did something else: {other.name} at {other.line} in the place of {one.name} at "
                 f"{one.line}. A choice in Python is frozen in a program: make it by an argument that is a Python "
@@ -281,15 +348,27 @@ def _compare(program: Program, first: Trace, replayed: dict[Variable, Any], agai
 def _alike(one: Entry, other: Entry) -> bool:
     """Whether two entries have the same arguments and parameters, as far as these can be compared."""
     try:
-        return one.arguments == other.arguments and (one.effect or bool(one.params == other.params))
+        same = frozen(one.arguments) == frozen(other.arguments)
+        return same and (one.effect or bool(frozen(one.params) == frozen(other.params)))
     except ValueError:
         return False
+
+
+def _other_numbers(one: Entry, other: Entry) -> tuple[float, float] | None:
+    """The first two numbers of Python that differ between two entries of one op."""
+    if one.name == other.name:
+        pairs = [*zip(one.arguments, other.arguments, strict=False)]
+        pairs += [(value, other.params.get(key)) for key, value in one.params.items()]
+        for a, b in pairs:
+            if type(a) in (int, float) and type(b) in (int, float) and frozen(a) != frozen(b):
+                return a, b
+    return None
 
 
 def _equal(one: list[Any], other: list[Any]) -> bool:
     """Whether what is fixed in two results is the same, as far as it can be compared."""
     try:
-        return one == other
+        return bool(frozen(one) == frozen(other))
     except ValueError:
         return False
 
@@ -335,7 +414,7 @@ def _describe(tree: Any, kinds: list[Any], arrays: list[Any]) -> None:
         kinds.append(_Same(tree))
     elif isinstance(tree, np.ndarray | np.generic):
         kinds += (np.ndarray, tree.shape, tree.dtype)
-        arrays.append(tree)
+        arrays.append(np.asarray(tree))  # not a matrix, nor an array with a mask
     elif isinstance(tree, float):
         kinds += (kind, repr(tree))  # where -0.0 is not 0.0, and a NaN is itself
     elif (opened := contents(tree)) is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def optimized(program: Program, fuse: bool) -> Program:
     """The program after all passes; with `fuse` on compiled kernels, as far as there are any for it."""
-    program = tidy(program)
+    program = tidy(program, every_bit=not fuse)
     return fused(program) if fuse else program
 
 

@@ -15,12 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def tidy(program: Program) -> Program:
-    """The program after all of these passes."""
-    program = replace(program, passes=(("traced", len(program.entries)),))
-    for each in (folded, tidied, shared, needed):
-        program = each(program)
-    return program
+def tidy(program: Program, every_bit: bool = True) -> Program:
+    """The program after all of these passes; unless `every_bit` counts, also those may change that later sums round."""
+    program = folded(replace(program, passes=(("traced", len(program.entries)),)))
+    return needed(shared(tidied(program, every_bit)))
 
 
 def needed(program: Program) -> Program:
@@ -60,27 +58,51 @@ def folded(program: Program) -> Program:
     return program.changed("folded", entries=tuple(entries), values=constants)
 
 
-def tidied(program: Program) -> Program:
-    """Without steps that change no bit: products with 1, divisions by 1, differences from 0, empty reshapes."""
+def tidied(program: Program, every_bit: bool = True) -> Program:
+    """Without steps that change no bit: products with 1, divisions by 1, differences from 0, empty reshapes.
+
+    Where `every_bit` counts, they stay if the result may lie in another order in memory than what it is made of, as
+    that of a transposed argument and an array of ones does: sums over it would be rounded otherwise.
+    """
+    plain = _plain(program) if every_bit else program.kinds.keys()
 
     def same(entry: Entry) -> Variable:
         for place, number in _NEUTRAL.get(entry.function, ()):
             other = entry.arguments[1 - place]
             if (
                 type(other) is Variable
+                and other in plain
+                and entry.out in plain
                 and program.kinds[other] == program.kinds[entry.out]
                 and _is(program, entry.arguments[place], number)
             ):
                 return other
         first = entry.arguments[0] if entry.arguments else None
-        unchanged = entry.function is _RESHAPE or (
-            entry.function in _POWERS and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 1
-        )
-        if unchanged and type(first) is Variable and program.kinds[first] == program.kinds[entry.out]:
-            return first
+        if type(first) is Variable and program.kinds[first] == program.kinds[entry.out]:
+            power = entry.function in _POWERS and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 1
+            if entry.function is _RESHAPE or (power and first in plain):
+                return first
         return entry.out
 
     return _rewritten(program, "tidied", same)
+
+
+def _plain(program: Program) -> set[Variable]:
+    """The variables whose numbers are known to lie one after the other, in the order of their dimensions."""
+    plain = {variable for variable, constant in program.values.items() if _lies_plainly(constant.array)}
+    plain |= {variable for variable, kind in program.kinds.items() if kind.shape == ()}
+    for entry in program.entries:
+        inputs = list(entry.inputs())
+        draws = entry.effect and not inputs
+        if draws or (isinstance(entry.function, np.ufunc) and all(variable in plain for variable in inputs)):
+            plain.add(entry.out)
+    return plain
+
+
+def _lies_plainly(array: Any) -> bool:
+    """Whether an array decides nothing else about the order of what is made of it and of others."""
+    array = np.asarray(array)
+    return bool(array.flags.c_contiguous) or not any(array.strides)
 
 
 # x + 0 is not here: it makes 0 of -0. Nor is x * 0: it keeps NaN.
@@ -123,21 +145,24 @@ def _rewritten(program: Program, name: str, same: Callable[[Entry], Variable]) -
 def _key(entry: Entry) -> Any:
     """Equal for entries that compute the same."""
     try:
-        key = entry.function, _frozen(entry.arguments), _frozen(entry.params)
+        key = entry.function, frozen(entry.arguments), frozen(entry.params)
         hash(key)
     except TypeError:
         return entry.out
     return key
 
 
-def _frozen(tree: Any) -> Any:
-    """A hashable stand-in for tuples, lists and dicts of hashable things; -0.0 is not 0.0, and 1 is not True."""
+def frozen(tree: Any) -> Any:
+    """A hashable stand-in for tuples, lists and dicts of hashable things.
+
+    -0.0 is not 0.0, and 1 is not True; but one NaN is another.
+    """
     if isinstance(tree, Variable):
         return tree
     if isinstance(tree, tuple | list):
-        return type(tree), tuple(map(_frozen, tree))
+        return type(tree), tuple(map(frozen, tree))
     if isinstance(tree, dict):
-        return tuple((key, _frozen(item)) for key, item in tree.items())
+        return tuple((key, frozen(item)) for key, item in tree.items())
     if isinstance(tree, slice):
-        return slice, _frozen(tree.start), _frozen(tree.stop), _frozen(tree.step)
-    return type(tree), tree, str(tree) if isinstance(tree, float) else None
+        return slice, frozen(tree.start), frozen(tree.stop), frozen(tree.step)
+    return type(tree), repr(tree) if isinstance(tree, float) else tree

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .apart import apart, not_apart
 from .program import Gradient, Program, Variable, last_uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-_DROPPED = 4096  # bytes from which it is worth while to drop an array early
 
 
 class Replay:
@@ -49,11 +48,15 @@ def _compiled(program: Program, keep: bool) -> Callable[..., Any]:
         arguments = [writer.text(argument) for argument in entry.arguments]
         arguments += [f"{key}={writer.text(value)}" for key, value in entry.params.items()]
         lines.append(f"{_name(entry.out)} = {writer.object(entry.function)}({', '.join(arguments)})")
-        large = [v for v in last.get(place, ()) if program.kinds[v].nbytes >= _DROPPED]
-        if large:
-            lines.append(f"del {', '.join(map(_name, large))}")
+        if place in last:
+            lines.append(f"del {', '.join(map(_name, last[place]))}")
+    shared = not_apart(program)
+    others = writer.text((*program.arguments, *program.values))
     for cell, written in program.writes:
-        lines.append(f"{writer.object(cell.write)}({'None' if written is None else _name(written)})")
+        value = "None" if written is None else _name(written)
+        if written in shared:
+            value = f"{writer.object(apart)}({value}, {others})"
+        lines.append(f"{writer.object(cell.write)}({value})")
     results = writer.text(list(program.results))
     if keep:
         every = [*program.arguments, *program.state, *program.values, *(entry.out for entry in program.entries)]

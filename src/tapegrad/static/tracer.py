@@ -284,8 +284,7 @@ class Trace(Tracer):
         self.state[variable] = cell
         self.lines[variable] = user_line()
         self.tensors.add(variable)
-        # Whether it requires a gradient, and its dtype.
-        self.asked(lambda: (tensor._entry, tensor._array.dtype), (tensor._entry, tensor._array.dtype))
+        self.asked(functools.partial(_nature, tensor), _nature(tensor))
         return variable
 
     def _of_array(self, array: Any) -> Variable:
@@ -299,6 +298,13 @@ class Trace(Tracer):
         array = self.arrays[variable.number]
         self.values[variable] = Constant(array, line)
         self.digests[variable] = zlib.crc32(np.ascontiguousarray(array).tobytes())
+
+
+def _nature(tensor: Tensor) -> Any:
+    """What a program takes for granted of a Tensor: whether it requires a gradient, its hooks, and its dtype."""
+    entry = tensor._entry
+    hooks = entry.watch.hooks if entry is not None and entry.watch is not None else ()
+    return entry, tensor._array.dtype, tuple(hooks)
 
 
 def _arrays(tree: Any) -> Iterator[Any]:
