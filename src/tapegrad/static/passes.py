@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ops.elementwise import operator_pow, pow
 from ..ops.shape import reshape_op
+from .order import elementwise, orders
 from .program import Constant, Entry, Program, Variable, substitute
 
 if TYPE_CHECKING:
@@ -64,45 +65,27 @@ def tidied(program: Program, every_bit: bool = True) -> Program:
     Where `every_bit` counts, they stay if the result may lie in another order in memory than what it is made of, as
     that of a transposed argument and an array of ones does: sums over it would be rounded otherwise.
     """
-    plain = _plain(program) if every_bit else program.kinds.keys()
+    order = orders(program)
+    whole = {entry.out for entry in program.entries if elementwise(entry)} | program.values.keys()
 
-    def same(entry: Entry) -> Variable:
+    def stands_for(other: Any, entry: Entry) -> bool:
+        """Whether another variable may stand for the result of an entry that has the same numbers."""
+        if type(other) is not Variable or program.kinds[other] != program.kinds[entry.out]:
+            return False
+        return not every_bit or (other in whole and order.get(other) == order.get(entry.out))
+
+    def same(entry: Entry) -> Any:
         for place, number in _NEUTRAL.get(entry.function, ()):
-            other = entry.arguments[1 - place]
-            if (
-                type(other) is Variable
-                and other in plain
-                and entry.out in plain
-                and program.kinds[other] == program.kinds[entry.out]
-                and _is(program, entry.arguments[place], number)
-            ):
+            other: Any = entry.arguments[1 - place]
+            if stands_for(other, entry) and _is(program, entry.arguments[place], number):
                 return other
-        first = entry.arguments[0] if entry.arguments else None
-        if type(first) is Variable and program.kinds[first] == program.kinds[entry.out]:
-            power = entry.function in _POWERS and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 1
-            if entry.function is _RESHAPE or (power and first in plain):
-                return first
-        return entry.out
+        first: Any = entry.arguments[0] if entry.arguments else None
+        if entry.function is _RESHAPE and type(first) is Variable and program.kinds[first] == program.kinds[entry.out]:
+            return first  # which it is a view of
+        power = entry.function in _POWERS and type(entry.arguments[1]) in (int, float) and entry.arguments[1] == 1
+        return first if power and stands_for(first, entry) else entry.out
 
     return _rewritten(program, "tidied", same)
-
-
-def _plain(program: Program) -> set[Variable]:
-    """The variables whose numbers are known to lie one after the other, in the order of their dimensions."""
-    plain = {variable for variable, constant in program.values.items() if _lies_plainly(constant.array)}
-    plain |= {variable for variable, kind in program.kinds.items() if kind.shape == ()}
-    for entry in program.entries:
-        inputs = list(entry.inputs())
-        draws = entry.effect and not inputs
-        if draws or (isinstance(entry.function, np.ufunc) and all(variable in plain for variable in inputs)):
-            plain.add(entry.out)
-    return plain
-
-
-def _lies_plainly(array: Any) -> bool:
-    """Whether an array decides nothing else about the order of what is made of it and of others."""
-    array = np.asarray(array)
-    return bool(array.flags.c_contiguous) or not any(array.strides)
 
 
 # x + 0 is not here: it makes 0 of -0. Nor is x * 0: it keeps NaN.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .apart import apart, not_apart
+from .in_place import in_place
 from .program import Gradient, Program, Variable, last_uses
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ def _compiled(program: Program, keep: bool) -> Callable[..., Any]:
     if not keep:  # as the run itself did, before it needed the memory
         lines += [f"{writer.object(cell.write)}(None)" for cell in _overwritten(program)]
     last = {} if keep else last_uses(program)
+    over = {} if keep else in_place(program)
     for place, entry in enumerate(program.entries):
         arguments = [writer.text(argument) for argument in entry.arguments]
+        if entry.out in over:  # the place of a universal function's result is behind its operands
+            arguments.append(_name(over[entry.out]))
         arguments += [f"{key}={writer.text(value)}" for key, value in entry.params.items()]
         lines.append(f"{_name(entry.out)} = {writer.object(entry.function)}({', '.join(arguments)})")
         if place in last:
