@@ -342,6 +342,8 @@ def test_what_a_checkpoint_cannot_hold_is_named(tmp_path):
         ("{", "expected a checkpoint's state in JSON"),
         ("[" * 100_000, "expected a checkpoint's state in JSON"),
         ("[]", "expected a checkpoint's version, state and layouts"),
+        ('{"version": true, "state": {}, "layouts": {}}', "expected a checkpoint of version 1, found version True"),
+        ('{"version": 1.0, "state": {}, "layouts": {}}', "expected a checkpoint of version 1, found version 1.0"),
         ('{"version": 2}', "expected a checkpoint of version 1, found version 2"),
         ('{"version": 1, "state": [], "layouts": {}}', "expected a checkpoint's version, state and layouts"),
         ('{"version": 1, "state": {}, "layouts": {}}', "expected a place for the array x in the state"),

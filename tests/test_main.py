@@ -114,4 +114,5 @@ def test_the_doctor_says_what_to_set():
     assert "none: NUMBA_DISABLE_JIT is set" in text
     to_do = text.partition("To do:")[2]
     assert "unset NUMBA_DISABLE_JIT" in to_do
+    assert "NUMBA_CACHE_DIR" not in text
     assert "TAPEGRAD_LANES is set" in to_do

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from static_runs import bits
 import tapegrad as tg
 from tapegrad import Tensor, io, nn
 from tapegrad._pytree import flatten
+from tapegrad.static import Constant
 
 
 def saved(path: Path, function: Any, *examples: Any) -> Any:
@@ -110,6 +112,44 @@ def test_results_are_the_callers_own(tmp_path: Path) -> None:
     assert x.tolist() == [1, 1, 1]
 
 
+K = np.arange(6.0)
+
+VIEWS = {
+    "of a constant": (lambda t: (t * tg.asarray(K)[:2], tg.asarray(K)[:2]), 1),
+    "of an argument": (lambda t: (t.reshape(2, 1), t[:1], t), 3),
+    "of one another": (lambda t: ((y := t * 2), y.reshape(2, 1), y[::-1], y), 3),
+    "of what nobody gets": (lambda t: ((y := t * 2)[:1], y[:1], y[1:]), 2),
+    "of a stretched constant": (lambda t: (t, np.broadcast_to(tg.asarray(K)[:1], (5000,))), 2),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_results_share_no_memory(tmp_path: Path, name: str) -> None:
+    function, _ = VIEWS[name]
+    loaded = saved(tmp_path / "f.program", function, np.ones(2))
+    constants = [constant.array for constant in loaded.program.constants]
+    for _ in range(3):
+        x = np.array([3.0, 4.0])
+        results = loaded(x)
+        bits(results, [np.asarray(y._array) for y in function(tg.asarray(x))])
+        for place, y in enumerate(results):
+            assert not any(np.may_share_memory(y, other) for other in [x, *constants, *results[:place]])
+            y[...] = 99
+        assert x.tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_only_results_that_share_memory_are_copied(tmp_path: Path, monkeypatch: Any, name: str) -> None:
+    from tapegrad.static import saved as module
+
+    copied = []
+    apart = module.apart
+    monkeypatch.setattr(module, "apart", lambda y, others: copied.append((z := apart(y, others)) is not y) or z)
+    function, copies = VIEWS[name]
+    saved(tmp_path / "f.program", function, np.ones(2))(np.ones(2))
+    assert sum(copied) == copies
+
+
 def test_arguments_of_other_kinds_are_refused(tmp_path: Path) -> None:
     loaded = saved(tmp_path / "f.program", lambda x: x * 2, np.ones(3, np.float32))
     assert "loaded" in repr(loaded)
@@ -154,6 +194,24 @@ def test_what_a_file_cannot_hold(tmp_path: Path, function: Any, message: str) ->
     assert not path.exists()
 
 
+@pytest.mark.parametrize("path", [3.5, 1, None, b"f.program", ["f"]])
+def test_what_is_no_path_is_told(path: Any) -> None:
+    program = tg.trace(lambda x: x * 2, np.ones(3))
+    name = type(path).__name__
+    with pytest.raises(TypeError, match=f"save: expected the path of a file, got {name}"):
+        program.save(path)
+    with pytest.raises(TypeError, match=f"load_program: expected the path of a file, got {name}"):
+        tg.load_program(path)
+
+
+def test_a_constant_that_no_file_has_is_told(tmp_path: Path) -> None:
+    program = tg.trace(lambda x: x, np.ones(3))
+    variable = program.arguments[0]
+    odd = dataclasses.replace(program, values={type(variable)(90): Constant(np.array(["a"]), "here")})
+    with pytest.raises(tg.TraceError, match=r"a constant of the program cannot be in a file: .* got <U1"):
+        odd.save(tmp_path / "f.program")
+
+
 # Files that are damaged, or made to harm
 
 
@@ -187,6 +245,9 @@ def test_the_file_is_readable_json_and_arrays(good: dict[str, Any]) -> None:
 
 DAMAGES = {
     "another version": (lambda p: p.update(version=2), "expected a program of version 1, found 2"),
+    "a version that is True": (lambda p: p.update(version=True), "expected a program of version 1, found True"),
+    "a version of a fraction": (lambda p: p.update(version=1.0), r"expected a program of version 1, found 1\.0"),
+    "a version in words": (lambda p: p.update(version="1"), "expected a program of version 1, found '1'"),
     "no version": (lambda p: p.pop("version"), "expected a program's version"),
     "more": (lambda p: p.update(extra=1), "expected a program's version"),
     "entries of no list": (lambda p: p.update(entries={}), "expected a program's version"),
@@ -264,7 +325,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, good: dict[str, Any], damage:
 
 
 def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
-    refused(tmp_path / "a.program", {"model": {"weight": np.ones(3)}}, "expected a program's version")
+    refused(tmp_path / "a.program", {"model": {"weight": np.ones(3)}}, r"expected a program, .*found \['model'\]")
     refused(tmp_path / "b.program", {"program": None}, "expected a program's version")
     refused(tmp_path / "c.program", {"program": [1, 2]}, "expected a program's version")
     (tmp_path / "d.program").write_bytes(b"\x80\x04K\x01.")
@@ -272,6 +333,46 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
         tg.load_program(tmp_path / "d.program")
     with pytest.raises(tg.DataError, match="found no file of that name"):
         tg.load_program(tmp_path / "none.program")
+
+
+def test_nothing_is_beside_the_program(tmp_path: Path, good: dict[str, Any]) -> None:
+    refused(tmp_path / "a.program", {**good, "extra": 1}, "a program, and nothing beside it, found .*'extra'")
+    refused(tmp_path / "b.program", {}, r"a program, and nothing beside it, found \[\]")
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "message"),
+    [
+        (0, ["float32", [3, 3]], r"entry 0: expected float32 \(3, 3\) of matmul, .* found float32 \(3, 2\)"),
+        (0, ["float64", [3, 2]], r"entry 0: expected float64 \(3, 2\) of matmul, .* found float32 \(3, 2\)"),
+        (1, ["float32", [3]], r"entry 1: expected float32 \(3,\) of getitem, .* found float32 \(3, 1\)"),
+        (2, ["bool", [3, 1]], r"entry 2: expected bool \(3, 1\) of tanh"),
+    ],
+)
+def test_what_an_entry_gives_must_be_what_the_file_tells(
+    tmp_path: Path, good: dict[str, Any], place: int, kind: list[Any], message: str
+) -> None:
+    path = tmp_path / "f.program"
+    good["program"]["entries"][place]["out"][1] = kind
+    io.save(path, good)
+    loaded = tg.load_program(path)  # which executes nothing, so it cannot know
+    for _ in range(2):
+        with pytest.raises(tg.DataError, match=message) as caught:
+            loaded(np.ones((3, 2), np.float32))
+        assert str(path) in str(caught.value)
+
+
+def test_what_a_file_tells_is_checked_once(tmp_path: Path, monkeypatch: Any) -> None:
+    from tapegrad.static import saved as module
+
+    checks = []
+    checked = module._checked
+    monkeypatch.setattr(module, "_checked", lambda entry, kind: checks.append(entry.name) or checked(entry, kind))
+    loaded = saved(tmp_path / "f.program", lambda x: np.exp(x * 2), np.ones(3))
+    assert checks == []
+    for _ in range(3):
+        bits(loaded(np.zeros(3)), np.ones(3))
+    assert checks == ["multiply", "exp"]
 
 
 @pytest.mark.parametrize("levels", [60, 300, 5000, 100_000])

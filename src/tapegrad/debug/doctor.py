@@ -83,8 +83,12 @@ def _quickest(task: Callable[[], Any]) -> float:
 
 def _cache(advice: list[str]) -> Iterator[str]:
     """Where compiled kernels are kept, and whether they can be."""
+    from numba import config
+
     from ..kernels import product
 
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return
     cache = getattr(product.multiply, "_cache", None)
     path = Path(getattr(cache, "cache_path", None) or ".")
     if cache is None or not getattr(cache, "_enabled", True):

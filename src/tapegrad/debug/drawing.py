@@ -25,16 +25,16 @@ def to_dot(y: Tensor) -> str:
     ]
     for entry, name in names.items():
         leaf = "" if entry.op is not None else ', style="rounded,filled", fillcolor="#cfe3f7"'
-        lines.append(f"  {name} [label={_quoted(facts.call(entry), facts.result(entry))}{leaf}];")
+        lines.append(f"  {name} [label={quoted(facts.call(entry), facts.result(entry))}{leaf}];")
         for index, parent in enumerate(entry.parents):
             source = f"{name}c{index}" if parent is None else names[parent]
             if parent is None:
-                lines.append(f'  {source} [label={_quoted(facts.constant(entry, index))}, style="rounded,dashed"];')
+                lines.append(f'  {source} [label={quoted(facts.constant(entry, index))}, style="rounded,dashed"];')
             lines.append(f"  {source} -> {name};")
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _quoted(*lines: str) -> str:
+def quoted(*lines: str) -> str:
     """A label of several lines. Graphviz gives a meaning to backslashes, quotes and, as HTML does, to ampersands."""
     escaped = [
         line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for line in lines

@@ -55,10 +55,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: expected a checkpoint's state in JSON, found something else ({error})") from None
     match content:
-        case {"version": 1, "state": dict(state), "layouts": dict(layouts)}:
-            pass
-        case {"version": version} if version != VERSION:
+        case {"version": version} if type(version) is not int or version != VERSION:
             raise DataError(f"{path}: expected a checkpoint of version {VERSION}, found version {version!r:.20}")
+        case {"version": _, "state": dict(state), "layouts": dict(layouts)}:
+            pass
         case _:
             raise DataError(f"{path}: expected a checkpoint's version, state and layouts, found something else")
     for name, array in arrays.items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from .blocks import blocked
+from .blocks import Blocks, blocked
 from .joining import joined
-from .machine import mechanised
+from .machine import Steps, mechanised
 from .passes import needed, tidy
 from .pooling import pooled
 from .products import has_products, tiled
@@ -26,16 +26,9 @@ def optimized(program: Program, fuse: bool) -> Program:
 def fused(program: Program) -> Program:
     """The program on compiled kernels, or as it was where they cannot be compiled."""
     try:
-        program = pooled(joined(program))
-        other = tiled(program) if has_products(program) else program
-        runs = needed(blocked(mechanised(other)))
-        if runs.entries == other.entries:
-            return other
-        import numba
-
-        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            return other
-        prepare()
+        runs = planned(program)
+        if any(isinstance(entry.function, Steps | Blocks) for entry in runs.entries):
+            prepare()
         return runs
     except Exception as error:
         warnings.warn(
@@ -45,3 +38,15 @@ def fused(program: Program) -> Program:
             stacklevel=2,
         )
         return program
+
+
+def planned(program: Program) -> Program:
+    """The program on kernels that are not compiled yet."""
+    program = pooled(joined(program))
+    program = tiled(program) if has_products(program) else program
+    runs = needed(blocked(mechanised(program)))
+    if runs.entries == program.entries:
+        return program
+    import numba
+
+    return program if numba.config.DISABLE_JIT else runs  # type: ignore[attr-defined]

@@ -42,5 +42,7 @@ def elementwise(entry: Entry) -> bool:
 
 
 def _lies_plainly(array: Any) -> bool:
+    if isinstance(array, tuple | list):  # what an entry gave that gives several
+        return False
     array = np.asarray(array)
     return bool(array.flags.c_contiguous) or not any(array.strides)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def tidy(program: Program, every_bit: bool = True) -> Program:
     """The program after all of these passes; unless `every_bit` counts, also those may change that later sums round."""
-    program = folded(replace(program, passes=(("traced", len(program.entries)),)))
-    return needed(shared(tidied(program, every_bit)))
+    return needed(shared(tidied(folded(program), every_bit)))
 
 
 def needed(program: Program) -> Program:

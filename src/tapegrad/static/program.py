@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from .._tape import Tensor, wrap
+from ..debug.drawing import quoted
 
 if TYPE_CHECKING:
     import os
@@ -115,9 +116,20 @@ class Constant(NamedTuple):
     line: str
 
     def __repr__(self) -> str:
+        if isinstance(self.array, tuple | list):  # what an op that gives several made of constants
+            return f"{len(self.array)} arrays at {self.line}"
         array = np.asarray(self.array)
         value = f" {array.tolist()}" if array.size < 5 else ""
         return f"{array.dtype} {array.shape}{value} at {self.line}"
+
+
+class Stage(NamedTuple):
+    """What a pass left of a program, for `explain`."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    ends: tuple[Variable | None, ...]  # the results, and what is written into state
+    constants: frozenset[Variable]
 
 
 @dataclass(frozen=True)
@@ -131,7 +143,7 @@ class Program:
     results: tuple[Any, ...]
     writes: tuple[tuple[Any, Variable | None], ...]  # cells
     kinds: dict[Variable, Kind]
-    passes: tuple[tuple[str, int], ...] = field(default=())  # what was done to it, and how many entries were left
+    stages: tuple[Stage, ...] = field(default=(), repr=False)  # what it was before the first pass, and after each
 
     @property
     def constants(self) -> list[Constant]:
@@ -141,20 +153,34 @@ class Program:
     def changed(self, name: str, **fields: Any) -> Program:
         """The program with other fields, made by the pass `name`."""
         new = replace(self, **fields)
-        return replace(new, passes=(*self.passes, (name, len(new.entries))))
+        stages = (*(self.stages or (self.stage("traced"),)), new.stage(name))
+        return replace(new, stages=stages)
+
+    def stage(self, name: str) -> Stage:
+        """What is remembered of the program as `name` left it: no array, and no Tensor."""
+        ends = (*self.results, *(variable for _, variable in self.writes))
+        return Stage(name, self.entries, ends, frozenset(self.values))
 
     def used(self) -> set[Variable]:
         """The variables that must be there at the end."""
         return set(variables((self.results, [variable for _, variable in self.writes])))
 
     def __str__(self) -> str:
-        lines = [f"{variable} = argument  {self._kind(variable)}" for variable in self.arguments]
-        lines += [f"{variable} = {cell}  {self._kind(variable)}" for variable, cell in self.state.items()]
-        lines += [f"{variable} = constant {constant}" for variable, constant in self.values.items()]
-        lines += [f"{entry.out} = {_call(entry)}  {self._kind(entry.out)}  {entry.line}" for entry in self.entries]
-        lines += [f"{cell} of {self._kind_of(cell)} <- {variable}" for cell, variable in self.writes]
-        lines.append(f"return {', '.join(map(_text, self.results))}")
-        return "\n".join(lines)
+        before, after = self.ends()
+        return "\n".join([*before, *map(self.line, self.entries), *after])
+
+    def line(self, entry: Entry) -> str:
+        """An entry as text, in one line."""
+        return one_line(f"{entry.out} = {called(entry)}  {self._kind(entry.out)}  {entry.line}")
+
+    def ends(self) -> tuple[list[str], list[str]]:
+        """What is there before the first entry, and what is left behind the last, as lines."""
+        before = [f"{variable} = argument  {self._kind(variable)}" for variable in self.arguments]
+        before += [f"{variable} = {cell}  {self._kind(variable)}" for variable, cell in self.state.items()]
+        before += [f"{variable} = constant {constant}" for variable, constant in self.values.items()]
+        after = [f"{cell} of {self._kind_of(cell)} <- {variable}" for cell, variable in self.writes]
+        after.append(f"return {', '.join(map(_text, self.results))}")
+        return [one_line(line) for line in before], [one_line(line) for line in after]
 
     def __repr__(self) -> str:
         return f"<program of {len(self.entries)} entries, {len(self.state)} cells of state>"
@@ -177,30 +203,32 @@ class Program:
         save(self, path)
 
     def explain(self) -> str:
-        """What the passes did, what is left, and the bytes that it makes."""
-        lines = [f"{name}: {count} entries" for name, count in self.passes]
-        made = sum(self.kinds[entry.out].nbytes for entry in self.entries)
-        lines.append(f"makes {made:,} bytes in {len(self.entries)} arrays; at most {self.peak():,} at one time")
-        return "\n".join(lines) + "\n\n" + str(self)
+        """What each pass did, and the program that is left, with the bytes that are alive at each entry.
+
+        Of a program as it was traced, it tells what `compile` would make. Nothing is compiled.
+        """
+        from .explained import explain  # which stands on programs, and on the passes
+
+        return explain(self)
 
     def peak(self) -> int:
-        """The most bytes of entries' results that are alive at one time, in a replay; views count as arrays."""
-        last = last_uses(self)
-        alive = most = 0
-        for place, entry in enumerate(self.entries):
-            alive += self.kinds[entry.out].nbytes
-            most = max(most, alive)
-            alive -= sum(self.kinds[variable].nbytes for variable in last.get(place, ()))
-        return most
+        """The most bytes of entries' results that are alive at one time in a replay.
+
+        What is a view of another result takes none of its own. What an op needs while it runs is not in it.
+        """
+        from .memory import Memory
+
+        return Memory(self).most
 
     def to_dot(self) -> str:
         """The program as a Graphviz graph."""
         named = [(variable, f"argument {self._kind(variable)}") for variable in self.arguments]
         named += [(variable, f"{cell} {self._kind(variable)}") for variable, cell in self.state.items()]
         named += [(variable, "constant") for variable in self.values]
-        lines = [f'  v{variable.number} [label="{label}" shape=ellipse]' for variable, label in named]
+        lines = [f"  v{variable.number} [label={quoted(label)} shape=ellipse]" for variable, label in named]
         for entry in self.entries:
-            lines.append(f'  v{entry.out.number} [label="{entry.name}\\n{self._kind(entry.out)}" shape=box]')
+            label = quoted(one_line(entry.name), self._kind(entry.out))
+            lines.append(f"  v{entry.out.number} [label={label} shape=box]")
             lines += [f"  v{variable.number} -> v{entry.out.number}" for variable in dict.fromkeys(entry.inputs())]
         return "digraph program {\n" + "\n".join(lines) + "\n}\n"
 
@@ -240,7 +268,13 @@ def last_uses(program: Program) -> dict[int, list[Variable]]:
     return found
 
 
-def _call(entry: Entry) -> str:
+def one_line(text: str) -> str:
+    """Text without line breaks and other characters that do not print: the name of an op may have any."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def called(entry: Entry) -> str:
+    """The call of an entry, as text."""
     params = [f"{key}={_text(value)}" for key, value in entry.params.items()]
     return f"{entry.name}({', '.join([*map(_text, entry.arguments), *params])})"
 

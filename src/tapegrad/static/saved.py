@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+from dataclasses import replace
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +23,12 @@ from ..io.checkpoint import save as save_checkpoint
 from ..io.safetensors import KINDS
 from ..kernels.windows import Windows
 from ..primitive import OWN
-from .compiled import not_of_this_call
+from .apart import apart, not_apart
 from .program import Constant, Entry, Kind, Program, Variable
 from .replay import Replay
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Callable
 
 VERSION = 1
 _DTYPES: dict[str, np.dtype[Any]] = {dtype.name: dtype for dtype in KINDS.values()}
@@ -37,13 +39,19 @@ class LoadedProgram:
     """A program that came from a file: a function of arrays of the shapes and dtypes that it was traced for.
 
     It gives an array, or a tuple of arrays if there are several results. Raises TypeError for another number of
-    arguments, ShapeError and DTypeError for arguments of other shapes and dtypes.
+    arguments, ShapeError and DTypeError for arguments of other shapes and dtypes, and, at the first call, DataError
+    where what an entry gives is not of the shape and dtype that its file tells.
     """
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._replay = Replay(program)
-        self._copied = not_of_this_call(program)
+        self._replay: Replay | None = None  # there is one when what the file tells has been found to be so
+        shared = not_apart(program)
+        self._suspects = [
+            place
+            for place, variable in enumerate(program.results)
+            if variable in shared or variable in program.results[:place]
+        ]
 
     def __call__(self, *arguments: Any) -> Any:
         expected = self.program.arguments
@@ -59,13 +67,45 @@ class LoadedProgram:
             if array.dtype != kind.dtype:
                 raise DTypeError(f"{what} {place} of {kind.dtype}, got {array.dtype}")
             arrays.append(array)
-        results = self._replay(arrays)
-        for place in self._copied:  # into a result, the caller may write
-            results[place] = np.array(results[place])
+        results = self._run(arrays)
+        for place in self._suspects:  # into a result, the caller may write
+            others = [*arrays, *(constant.array for constant in self.program.values.values())]
+            results[place] = apart(results[place], others + results[:place] + results[place + 1 :])
         return results[0] if len(results) == 1 else tuple(results)
+
+    def _run(self, arrays: list[Any]) -> list[Any]:
+        if self._replay is None:
+            results = Replay(_watched(self.program))(arrays)
+            self._replay = Replay(self.program)
+            return results
+        return self._replay(arrays)
 
     def __repr__(self) -> str:
         return f"<loaded {self.program!r}>"
+
+
+def _watched(program: Program) -> Program:
+    """The program, with an error where an entry gives another shape or dtype than it tells."""
+    return replace(
+        program,
+        entries=tuple(
+            [replace(entry, function=_checked(entry, program.kinds[entry.out])) for entry in program.entries]
+        ),
+    )
+
+
+def _checked(entry: Entry, told: Kind) -> Callable[..., Any]:
+    def run(*arguments: Any, **params: Any) -> Any:
+        result = entry.function(*arguments, **params)
+        found = np.asarray(result)
+        if Kind(found.shape, found.dtype) != told:
+            raise DataError(
+                f"{entry.line}: expected {told.dtype} {told.shape} of {entry.name}, as the file tells, found "
+                f"{found.dtype} {found.shape}"
+            )
+        return result
+
+    return run
 
 
 # Writing
@@ -73,6 +113,7 @@ class LoadedProgram:
 
 def save(program: Program, path: str | os.PathLike[str]) -> None:
     """Write a program into a file; see `Program.save`."""
+    _path("save", path)
     if program.writes:
         raise TraceError(
             "save: the program assigns state, and a file holds what a model computes in use; trace it after "
@@ -142,6 +183,11 @@ def _text(value: Any) -> Any:
     raise TypeError(f"a parameter is {type(value).__name__}, which a file cannot hold")
 
 
+def _path(name: str, path: Any) -> None:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name}: expected the path of a file, got {type(path).__name__}")
+
+
 # Reading
 
 
@@ -151,10 +197,11 @@ def load_program(path: str | os.PathLike[str]) -> LoadedProgram:
     Raises DataError, naming the file, what was expected and what was found, for a file that is absent, damaged, of
     another version, or holds anything but a program of tapegrad's own ops.
     """
+    _path("load_program", path)
     importlib.import_module("..nn", __package__)  # whose ops are among them
-    content = load_checkpoint(path).get("program")
+    content = load_checkpoint(path)
     try:
-        return LoadedProgram(_Reader(path).program(content))
+        return LoadedProgram(_Reader(path).file(content))
     except RecursionError:
         raise DataError(f"{path}: expected parameters of a few levels, found too many") from None
 
@@ -174,10 +221,18 @@ class _Reader:
             text = "something huge"
         return DataError(f"{self._path}: expected {expected}, found {text if len(text) <= 80 else text[:77] + '...'}")
 
+    def file(self, content: dict[str, Any]) -> Program:
+        """The program that is all of a file's content."""
+        if content.keys() != {"program"}:
+            raise self.wrong("a program, and nothing beside it", list(content))
+        return self.program(content["program"])
+
     def program(self, content: Any) -> Program:
         match content:
+            case {"version": version} if type(version) is not int or version != VERSION:
+                raise self.wrong(f"a program of version {VERSION}", version)
             case {
-                "version": 1,
+                "version": _,
                 "arguments": [*arguments],
                 "constants": dict(constants),
                 "entries": [*entries],
@@ -185,15 +240,14 @@ class _Reader:
                 **rest,
             } if not rest:
                 pass
-            case {"version": version} if version != VERSION:
-                raise self.wrong(f"a program of version {VERSION}", version)
             case _:
                 raise self.wrong("a program's version, arguments, constants, entries and results", content)
         given = tuple([self._new(argument) for argument in arguments])
         values = {self._named(key, array): Constant(array, str(self._path)) for key, array in constants.items()}
         made = tuple([self._entry(place, entry) for place, entry in enumerate(entries)])
         found = tuple([self._known(number) for number in results])
-        return Program(given, {}, values, made, found, (), self._kinds)
+        program = Program(given, {}, values, made, found, (), self._kinds)
+        return replace(program, stages=(program.stage("loaded"),))  # it is run as it is
 
     def _entry(self, place: int, entry: Any) -> Entry:
         match entry:
