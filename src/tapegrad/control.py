@@ -31,7 +31,7 @@ def cond(predicate: Any, true_function: Callable[..., Any], false_function: Call
     """`true_function(*operands)` where `predicate`, one number, holds, and `false_function(*operands)` otherwise.
 
     Only the chosen function runs. In a program both must give containers of the same shapes and dtypes: ShapeError
-    or DTypeError says where they do not.
+    or DTypeError says where they do not; and what only the other one uses has a gradient there, of zeros.
     """
     if np.shape(predicate) != ():
         raise ShapeError(
