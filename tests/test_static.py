@@ -295,6 +295,29 @@ def test_arrays_of_other_classes_are_arrays() -> None:
         np.testing.assert_array_equal(first(matrix), [0.0, 2.0])
 
 
+def test_what_a_gradient_of_a_gradient_multiplies_by_is_no_constant() -> None:
+    w = tg.tensor(np.eye(3, dtype=np.float32), requires_grad=True)
+
+    def penalised(x: Any) -> Any:
+        w.grad = None
+        slopes = tg.grad(lambda w: tg.tanh(x @ w).sum())(w)
+        (slopes**2).sum().backward()
+        return w.grad
+
+    def inner(x: Any) -> Any:
+        return tg.grad(lambda a: (tg.grad(lambda b: ((b @ x[:1]) ** 2).sum())(a) ** 2).sum())(x)
+
+    rng = np.random.default_rng(0)
+    for function, shape in ((penalised, (4, 3)), (inner, (7, 1))):
+        fast = compiled(function)
+        for _ in range(4):
+            x = rng.normal(size=shape).astype(np.float32)
+            got, expected = fast(x), function(tg.asarray(x))
+            np.testing.assert_array_equal(np.asarray(got), np.asarray(expected))
+        (program,) = fast.programs
+        assert all(np.ndim(constant.array) == 0 or not np.any(constant.array - 1) for constant in program.constants)
+
+
 # Gradients that would be lost
 
 

@@ -423,7 +423,7 @@ def propagate(
                 raise _released(entry)
             if linked:
                 saved = _recordable(entry, saved)
-            elif traced:
+            if traced:
                 saved = tuple([wrap(value) if isinstance(value, ndarray | np.generic) else value for value in saved])
             params = entry.params
             rules = op.rules
