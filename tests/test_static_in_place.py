@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import tapegrad as tg
 from tapegrad.static import trace
-from tapegrad.static.in_place import in_place
+from tapegrad.static.in_place import _EXACT, in_place
 from tapegrad.static.passes import tidy
 from tapegrad.static.replay import Replay
 
@@ -100,6 +100,16 @@ def test_what_is_read_again_or_viewed_or_given_is_not_written_over():
     first = Replay(program)([x])
     for got, expected in zip(first, steps(tg.asarray(x)), strict=True):
         np.testing.assert_array_equal(got, np.asarray(expected))
+
+
+def test_each_of_the_functions_is_written_over_its_operand():
+    x = drawn(200, 200) + 3
+    for function in _EXACT:
+        steps = function if function.nin == 2 else lambda y, x, function=function: function(y) + x
+        program = tidy(trace(lambda x, steps=steps: steps(x + 2.0, x), x))
+        assert program.entries[1].out in in_place(program), function
+        (got,) = Replay(program)([x])
+        np.testing.assert_array_equal(got, steps(x + np.float32(2), x))
 
 
 def test_small_arrays_and_other_dtypes_have_memory_of_their_own():

@@ -48,9 +48,9 @@ def _compiled(program: Program, keep: bool) -> Callable[..., Any]:
     over = {} if keep else in_place(program)
     for place, entry in enumerate(program.entries):
         arguments = [writer.text(argument) for argument in entry.arguments]
-        if entry.out in over:  # the place of a universal function's result is behind its operands
-            arguments.append(_name(over[entry.out]))
         arguments += [f"{key}={writer.text(value)}" for key, value in entry.params.items()]
+        if entry.out in over:
+            arguments.append(f"out={_name(over[entry.out])}")
         lines.append(f"{_name(entry.out)} = {writer.object(entry.function)}({', '.join(arguments)})")
         if place in last:
             lines.append(f"del {', '.join(map(_name, last[place]))}")
