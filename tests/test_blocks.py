@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from typing import Any
 
@@ -131,13 +132,14 @@ def test_rows_too_long_for_a_block_are_left_alone():
 
 def with_kernel(monkeypatch: Any, function: Any, *arrays: Any) -> tuple[list[Any], list[Any]]:
     """What a program gives in blocks by the machine, and by a kernel of its own."""
-    replay = Replay(needed(blocked(trace(function, *arrays))))
-    by_machine = replay(list(arrays))
+    with np.errstate(all="ignore"):
+        program = trace(function, *arrays)
+    by_machine = Replay(needed(blocked(program)))(list(arrays))
     monkeypatch.setattr(blocks, "_WORTH", 0)
     made = []
     kernel = fused.kernel
     monkeypatch.setattr(fused, "kernel", lambda *parts: made.append(parts) or kernel(*parts))
-    by_kernel = Replay(needed(blocked(trace(function, *arrays))))(list(arrays))
+    by_kernel = Replay(needed(blocked(program)))(list(arrays))
     assert len(made) == 1
     return by_machine, by_kernel
 
@@ -184,6 +186,340 @@ def test_random_graphs_by_a_kernel_of_their_own(monkeypatch, seed):
     by_machine, by_kernel = with_kernel(monkeypatch, steps, *inputs)
     for expected, got in zip(by_machine, by_kernel, strict=True):
         assert_same_numbers(got, expected)
+
+
+# Sums and means of all numbers
+
+
+def assert_close(got: Any, expected: Any) -> None:
+    """Equal to one part in a million."""
+    assert np.asarray(got).dtype == np.float32
+    assert np.shape(got) == np.shape(expected)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+SUMS = [tg.sum, tg.mean]
+SHAPES = [(32_769,), (40_007,), (250, 300), (3, 100, 151), (70_001, 1), (1, 66_000), (4, 5, 20, 100), (65_536 + 1024,)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sums_of_all_numbers_are_close_to_those_in_double_precision(monkeypatch, shape, keepdims):
+    x, y = np.abs(drawn(*shape)), np.abs(drawn(*shape, seed=1))
+    every = tuple(range(-len(shape), 0))
+
+    def steps(x, y):
+        z = x * y + 0.5
+        sums = [op(z, axis=axis, keepdims=keepdims) for op in SUMS for axis in (None, every)]
+        return *sums, tg.mean(x, keepdims=keepdims), z / y, tg.sum(z * y, keepdims=keepdims)
+
+    _, _, names = both(steps, x, y)
+    assert names == ["blocks", *["part"] * 7]
+    u, v = x.astype(np.float64), y.astype(np.float64)
+    z = u * v + 0.5
+    expected = [op(z, keepdims=keepdims) for op in (np.sum, np.sum, np.mean, np.mean)]
+    expected += [u.mean(keepdims=keepdims), z / v, (z * v).sum(keepdims=keepdims)]
+    by_machine, by_kernel = with_kernel(monkeypatch, steps, x, y)
+    for got, other, exact in zip(by_machine, by_kernel, expected, strict=True):
+        assert_close(got, exact)
+        assert_same_numbers(other, got)
+    if not keepdims:
+        assert type(by_machine[0]) is type(by_kernel[0]) is np.float32
+
+
+def test_dimensions_of_one_number_need_not_be_named():
+    x = np.abs(drawn(1, 40_000, 1))
+    _, got, names = both(lambda x: tg.mean(tg.relu(x) * x, axis=1), x)
+    assert names == ["blocks", "part"]
+    assert_close(got[0], np.mean(x.astype(np.float64) ** 2, axis=1))
+
+
+def test_sums_over_some_dimensions_stay_as_they_are():
+    x = drawn(300, 200)
+    expected, got, names = both(lambda x: (tg.sum(x * x + 1.0, axis=0), tg.mean(x * x + 2.0, axis=(1,))), x)
+    assert names.count("sum") == names.count("mean") == 1
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("others", [[(200,)], [(300, 1)], [(200,), (300, 1), ()]])
+def test_sums_of_what_rows_and_columns_are_broadcast_onto(others):
+    x = np.abs(drawn(300, 200))
+    arrays = [np.abs(drawn(*shape, seed=i + 1)) for i, shape in enumerate(others)]
+
+    def steps(x, *arrays):
+        for array in arrays:
+            x = x * array + 0.25
+        return tg.sum(x), tg.mean(x, keepdims=True), x
+
+    _, got, names = both(steps, x, *arrays)
+    assert names.count("blocks") == 1
+    z = x.astype(np.float64)
+    for array in arrays:
+        z = z * array + 0.25
+    assert_close(got[0], z.sum())
+    assert_close(got[1], z.mean(keepdims=True))
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_random_graphs_with_sums(data):
+    shape = data.draw(st.sampled_from([(33000,), (190, 180), (9, 60, 70)]))
+    inputs = [np.abs(drawn(*shape, seed=i)) + np.float32(0.5) for i in range(2)]
+    # An op on two values, or a sum of one, which is a value for later ops.
+    plan = [
+        (data.draw(st.sampled_from([tg.add, tg.maximum, tg.sum, tg.mean])), data.draw(st.integers(0, 1 + i)),
+         data.draw(st.integers(0, 1 + i)))
+        for i in range(data.draw(st.integers(2, 10)))
+    ]  # fmt: skip
+
+    def steps(*arrays):
+        values = list(arrays)
+        for op, i, j in plan:
+            keepdims = values[i].ndim == values[j].ndim > 0
+            values.append(op(values[i], keepdims=keepdims) if op in SUMS else op(values[i], values[j]))
+        return tuple(values[2:])
+
+    program = trace(steps, *inputs)
+    got = Replay(needed(blocked(program)))(inputs)
+    expected = Replay(program)(inputs)
+    for a, b in zip(expected, got, strict=True):
+        assert np.shape(a) == np.shape(b)
+        np.testing.assert_allclose(b, a, rtol=1e-5)  # NumPy's sums of float32, too, are rounded
+
+
+def test_what_reads_a_sum_is_in_another_run():
+    x = np.abs(drawn(300, 200))
+
+    def steps(x):
+        y = x * x + 1.0
+        z = y - tg.mean(y)
+        return tg.mean(tg.square(z)), z / tg.sqrt(tg.mean(z * z, keepdims=True))
+
+    _, got, names = both(steps, x)
+    assert names.count("blocks") == 2
+    assert names[-1] == "divide"  # one step
+    y = x.astype(np.float64) ** 2 + 1
+    z = y - y.mean()
+    np.testing.assert_allclose(got[0], np.mean(z * z), rtol=1e-6)
+    np.testing.assert_allclose(got[1], z / np.sqrt(np.mean(z * z)), rtol=1e-5, atol=1e-5)
+
+
+def test_a_loss_and_its_gradient_are_one_run(monkeypatch):
+    x, y = drawn(512, 130), drawn(512, 130, seed=1)
+    parameter = tg.tensor(x, requires_grad=True)
+
+    def step(y):
+        parameter.grad = None
+        difference = parameter - y
+        loss = tg.mean(difference**2) * 0.5 + 0.25 * tg.sum(difference * difference * 2.0)
+        loss.backward()
+        return loss, parameter.grad
+
+    difference = x.astype(np.float64) - y
+    loss = np.mean(difference**2) * 0.5 + 0.5 * (difference**2).sum()
+    gradient = difference / difference.size + difference
+    for worth in (1 << 60, 0):
+        monkeypatch.setattr(blocks, "_WORTH", worth)
+        compiled = tg.compile(step)
+        for _ in range(4):
+            got = compiled(y)
+            assert_close(got[0].numpy(), loss)
+            np.testing.assert_allclose(got[1].numpy(), gradient, rtol=1e-6, atol=1e-7)
+        names = [entry.name for entry in compiled.programs[0].entries]
+        assert names.count("blocks") == 1, compiled.programs[0]
+
+
+def test_what_is_done_to_a_loss_comes_after_the_run_in_order():
+    x, y = np.abs(drawn(300, 200)), np.abs(drawn(300, 200, seed=1))
+
+    def steps(x, y):
+        total = tg.sum(x * y + 1.0)
+        scaled = total * 0.5
+        again = tg.sqrt(scaled + 1.0) / total
+        z = x / y
+        return scaled, again, z, tg.mean(z * x)
+
+    _, got, names = both(steps, x, y)
+    assert names[:5] == ["blocks", *["part"] * 3, "multiply"]
+    assert "blocks" not in names[1:]
+    u, v = x.astype(np.float64), y.astype(np.float64)
+    total = (u * v + 1).sum()
+    exact = [total / 2, np.sqrt(total / 2 + 1) / total, u / v, np.mean(u / v * u)]
+    for a, b in zip(got, exact, strict=True):
+        assert_close(a, b)
+
+
+def test_the_gradient_of_a_loss_that_is_not_linear_is_broadcast_in_the_run():
+    x = np.abs(drawn(300, 200)) + np.float32(0.5)
+
+    def loss(x):
+        return tg.sqrt(tg.mean(x * x * x + 1.0))
+
+    program = trace(lambda x: tg.value_and_grad(loss)(x), x)
+    other = needed(blocked(program))
+    assert "broadcast_to" not in [entry.name for entry in other.entries]
+    value, gradient = Replay(other)([x])
+    u = x.astype(np.float64)
+    exact = np.sqrt(np.mean(u**3 + 1))
+    assert_close(value, exact)
+    np.testing.assert_allclose(gradient, 3 * u * u / (2 * exact * u.size), rtol=2e-6)
+
+
+def test_a_broadcast_number_that_is_handed_on_stays_a_view():
+    x, one = drawn(300, 200), np.abs(drawn(1))
+
+    def steps(x, one):
+        wide = tg.broadcast_to(one * 2.0, (300, 200))
+        return wide, x * wide + 1.0, tg.sum(wide)
+
+    expected, got, names = both(steps, x, one)
+    assert names.count("broadcast_to") == names.count("blocks") == 1
+    assert got[0].strides == (0, 0)
+    np.testing.assert_array_equal(got[0], expected[0])
+    np.testing.assert_array_equal(got[1], expected[1])
+    assert_close(got[2], one[0] * 2.0 * 60_000)
+
+
+def test_the_sum_of_a_broadcast_number():
+    x, one = drawn(300, 200), np.abs(drawn(1))
+
+    def steps(x, one):
+        wide = tg.broadcast_to(one * 2.0, (300, 200))
+        return x * wide + 1.0, tg.sum(wide)
+
+    expected, got, names = both(steps, x, one)
+    assert names.count("blocks") == 1
+    np.testing.assert_array_equal(got[0], expected[0])
+    assert_close(got[1], one[0] * 2.0 * 60_000)
+
+
+@pytest.mark.parametrize("number", [2.5, -0.0, np.inf, np.nan])
+def test_a_constant_that_is_one_number_is_not_read_from_memory(monkeypatch, number):
+    x = drawn(300, 200)
+    constant = np.broadcast_to(np.float32(number), x.shape)
+
+    def steps(x):
+        return x * constant + x, tg.sum(x * constant), constant / (tg.abs(x) + 1.0)
+
+    with np.errstate(all="ignore"):
+        program = needed(blocked(trace(steps, x)))
+    assert not program.values
+    by_machine, by_kernel = with_kernel(monkeypatch, steps, x)
+    with np.errstate(all="ignore"):
+        assert_same_numbers(by_machine[0], x * constant + x)
+        assert_same_numbers(by_machine[2], constant / (np.abs(x) + np.float32(1)))
+    for expected, got in zip(by_machine, by_kernel, strict=True):
+        assert_same_numbers(got, expected)
+
+
+@pytest.mark.parametrize("size", [40_007, 33_793, 65_536 + 200])
+@pytest.mark.parametrize("first", [0, 3 * 1024, -71])
+def test_sums_by_a_kernel_have_the_bits_of_the_machine(monkeypatch, size, first):
+    # Numbers beside large ones that cancel, so that even in double precision it shows in which order they are added.
+    x = np.zeros(size, np.float32)
+    part = x[first:][:1024]
+    part[:] = drawn(part.size)
+    plus, minus = np.random.default_rng(1).permutation(part.size)[: part.size // 4 * 2].reshape(2, -1)
+    part[plus] *= 2.0**50
+    part[minus] = -part[plus]
+
+    def steps(x):
+        y = x * 2.0 + x
+        return tg.sum(y), tg.mean(y * -0.5), tg.sum(y * (y < 1.0))
+
+    by_machine, by_kernel = with_kernel(monkeypatch, steps, x)
+    for expected, got in zip(by_machine, by_kernel, strict=True):
+        assert_same_numbers(got, expected)
+
+
+@pytest.mark.parametrize("values", [[np.nan], [np.inf], [-np.inf], [np.inf, -np.inf], [np.inf, np.nan]])
+@pytest.mark.parametrize("place", [0, 1023, 1024, 39_990])
+def test_sums_of_what_is_not_finite(monkeypatch, values, place):
+    x = np.abs(drawn(40_000))
+    x[place : place + len(values)] = values
+
+    def steps(x):
+        y = x * 2.0 + 1.0
+        return tg.sum(y), tg.mean(y), tg.mean(x, keepdims=True)
+
+    with np.errstate(all="ignore"):
+        expected = [np.sum(x), np.sum(x), np.sum(x, keepdims=True)]
+    for by in with_kernel(monkeypatch, steps, x):  # a warning would be an error
+        for got, exact in zip(by, expected, strict=True):
+            assert_same_numbers(got, exact)
+
+
+def test_a_sum_too_large_for_float32_is_infinite(monkeypatch):
+    x = np.full(40_000, 1e36, np.float32)
+    for by in with_kernel(monkeypatch, lambda x: (tg.sum(x * 2.0 + x), tg.mean(x * -2.0 - x)), x):
+        assert by == [np.inf, -np.inf]
+
+
+def test_zeros_of_either_sign_add_up_to_zero(monkeypatch):
+    x = np.full(40_000, -0.0, np.float32)
+    for by in with_kernel(monkeypatch, lambda x: (tg.sum(x * 2.0 * 3.0),), x):
+        assert by == [0.0]
+
+
+@pytest.mark.parametrize("worth", [1 << 60, 0])
+def test_the_bits_of_sums_do_not_depend_on_the_number_of_threads(monkeypatch, worth):
+    monkeypatch.setattr(blocks, "_WORTH", worth)
+    x = drawn(900, 333)
+    replay = Replay(needed(blocked(trace(lambda x: (tg.sum(tg.tanh(x * 3.0) + x), tg.mean(x * x)), x))))
+    count = tg.get_num_threads()
+    try:
+        results = set()
+        for threads in (1, 2, 5):
+            tg.set_num_threads(threads)
+            results |= {tuple(np.asarray(total).tobytes() for total in replay([x])) for _ in range(5)}
+    finally:
+        tg.set_num_threads(count)
+    assert len(results) == 1
+
+
+def test_sums_that_were_handed_out_stay():
+    x, y = np.abs(drawn(300, 200)), np.abs(drawn(300, 200, seed=1))
+    replay = Replay(needed(blocked(trace(lambda x: (tg.sum(x * x + x, keepdims=True), tg.mean(x * x)), x))))
+    first = replay([x])
+    before = [np.array(value) for value in first]
+    replay([y])
+    for a, b in zip(first, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_sums_by_themselves_are_left_to_numpy():
+    assert both(lambda x: tg.sum(x), drawn(1000, 1000))[2] == ["sum"]
+    assert both(lambda x: (tg.sum(x), tg.mean(x)), drawn(1000, 1000))[2] == ["sum", "mean"]
+    assert both(lambda x: tg.sum(x * x), drawn(200, 200))[2] == ["multiply", "sum"]
+    assert both(lambda x: tg.sum(x * x), drawn(1000, 1000))[2] == ["blocks", "part"]
+
+
+def test_sums_of_other_dtypes_and_of_small_arrays_stay_as_they_are():
+    double, small, truths = drawn(300, 300).astype(np.float64), drawn(20, 20), drawn(300, 300) > 0
+
+    def steps(double, small, truths):
+        return tg.sum(double * 2.0 + 1.0), tg.mean(small * 2.0 + 1.0), tg.sum(truths), tg.mean(small[:0] * 2.0)
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the mean of nothing
+        expected, got, names = both(steps, double, small, truths)
+    assert "blocks" not in names
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_sum_that_nobody_reads_is_left_out():
+    x = drawn(300, 200)
+
+    def steps(x):
+        y = x * x + 1.0
+        tg.sum(y)
+        return y / (x * x + 2.0)
+
+    program = trace(steps, x)
+    assert "sum" in [entry.name for entry in program.entries]
+    np.testing.assert_array_equal(Replay(blocked(program))([x])[0], Replay(program)([x])[0])
 
 
 def test_a_run_gets_a_kernel_when_it_has_been_busy_for_a_while(monkeypatch):

@@ -15,11 +15,11 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from .arrays import LINE
-from .instructions import BUFFER, CHUNK, CODE, NUMBERS, OUT, OUT_START, A, B
+from .instructions import BUFFER, CHUNK, CODE, NUMBERS, OUT, OUT_START, PARTS, SUM_ALL, A, B
 from .jit import LANES, uncached
 from .jobs import SIZE, taken
 from .memory import prefetch
-from .steps import Run, operands, write_run
+from .steps import Run, in_pairs, operands, write_run
 from .values import INDEX, NUMBER
 
 if TYPE_CHECKING:
@@ -34,44 +34,79 @@ def kernel(code: Any, numbers: Sequence[float]) -> Callable[..., None]:
     """A kernel for a table of instructions on whole arrays and single numbers.
 
     It takes the addresses of arrays as the machine does, the numbers of a job, and the numbers in all; `numbers` are
-    those of Python. It is not kept on disk.
+    those of Python. Each thread has `sums` to add up in, PARTS of them for each sum in the table; a sum of each CHUNK
+    numbers is a result. The kernel is not kept on disk.
     """
-    write = _loop(code.tolist(), numbers)
+    write, finish = _loop(code.tolist(), numbers), _finish(_sums(code.tolist()))
 
     @uncached
-    def execute(state, jobs, bases, block, total):
+    def execute(state, jobs, bases, block, total, sums):
         for job in taken(state, jobs):
             end = min((job + 1) * block, total)
-            for first in range(job * block, end, _TURN):
-                write(bases, first, min(first + _TURN, end))
+            for start in range(job * block, end, CHUNK):
+                sums[:] = 0
+                stop = min(start + CHUNK, end)
+                for first in range(start, stop, _TURN):
+                    write(bases, first, min(first + _TURN, stop), sums)
+                finish(bases, start, sums)
 
-    execute(np.zeros(SIZE, np.int64), 0, np.zeros(1, np.int64), 0, 0)  # compiles it
+    execute(np.zeros(SIZE, np.int64), 0, np.zeros(1, np.int64), 0, 0, np.zeros(1))  # compiles it
     return execute  # type: ignore[no-any-return]
+
+
+def _sums(code: list[list[int]]) -> list[int]:
+    """The arrays of the sums of a table of instructions."""
+    return [row[OUT] for row in code if row[CODE] == SUM_ALL]
 
 
 def _loop(code: list[list[int]], numbers: Sequence[float]) -> Any:
     """The loop from the `first` number to the `last`, as a function for compiled code."""
-    slots = sorted({row[field] for row in code for field in (OUT, A, B)} - {BUFFER, NUMBERS})
+    totals = _sums(code)
+    slots = sorted({row[field] for row in code for field in (OUT, A, B)} - {BUFFER, NUMBERS, *totals})
 
     @intrinsic
-    def loop(typing: Any, bases: Any, first: Any, last: Any) -> Any:
+    def loop(typing: Any, bases: Any, first: Any, last: Any, sums: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            start, end = arguments[1:]
-            addresses = make_array(signature.args[0])(context, builder, arguments[0]).data
-            pointers = [
-                builder.inttoptr(builder.load(builder.gep(addresses, [INDEX(slot)])), NUMBER.as_pointer())
-                for slot in slots
-            ]
+            start, end = arguments[1:3]
+            pointers = [_array(context, builder, signature, arguments, slot) for slot in slots]
             for pointer in pointers:
                 for line in range(0, _TURN, LINE // 4):
                     prefetch(builder, builder.gep(pointer, [builder.add(start, INDEX(_AHEAD + line))]))
             places = dict(zip(slots, pointers, strict=True))
+            parts = make_array(signature.args[3])(context, builder, arguments[3]).data
+            places |= {slot: builder.gep(parts, [INDEX(PARTS * number)]) for number, slot in enumerate(totals)}
             write_run(builder, start, end, _AT_ONCE, lambda run: _write(builder, run, code, numbers, places))
             return context.get_dummy_value()
 
-        return types.void(bases, first, last), generate
+        return types.void(bases, first, last, sums), generate
 
     return loop
+
+
+def _finish(totals: list[int]) -> Any:
+    """What hands on the sums of the numbers from `first` on, as a function for compiled code."""
+
+    @intrinsic
+    def finish(typing: Any, bases: Any, first: Any, sums: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            parts = make_array(signature.args[2])(context, builder, arguments[2]).data
+            for number, slot in enumerate(totals):
+                places = [builder.gep(parts, [INDEX(PARTS * number + part)]) for part in range(PARTS)]
+                total = in_pairs([builder.load(place) for place in places], builder.fadd)
+                array = _array(context, builder, signature, arguments, slot)
+                place = builder.gep(array, [builder.udiv(arguments[1], INDEX(CHUNK))])
+                builder.store(builder.fptrunc(total, NUMBER), place)
+            return context.get_dummy_value()
+
+        return types.void(bases, first, sums), generate
+
+    return finish
+
+
+def _array(context: Any, builder: Any, signature: Any, arguments: Any, slot: int) -> Any:
+    """Where the array of a slot begins; the first argument has the addresses."""
+    addresses = make_array(signature.args[0])(context, builder, arguments[0]).data
+    return builder.inttoptr(builder.load(builder.gep(addresses, [INDEX(slot)])), NUMBER.as_pointer())
 
 
 def _write(builder: Any, run: Run, code: list[list[int]], numbers: Sequence[float], arrays: dict[int, Any]) -> None:
@@ -88,6 +123,9 @@ def _write(builder: Any, run: Run, code: list[list[int]], numbers: Sequence[floa
 
     for row in code:
         values = [operand(row, field) for field in (A, B)[: operands(row[CODE])]]
+        if row[CODE] == SUM_ALL:
+            run.add_up(values[0], arrays[row[OUT]])
+            continue
         result = made[row[OUT], row[OUT_START]] = run.step(row[CODE], values)
         if row[OUT] != BUFFER:
             run.put(result, arrays[row[OUT]])

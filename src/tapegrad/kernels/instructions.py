@@ -17,10 +17,13 @@ ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, GREATER, GREATER_EQUAL, LESS,
 NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, LOG, TANH, SIGMOID, RELU, COPY = range(10, 20)
 MATMUL, SUM_ROWS = 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C)
 SUM_COLUMNS, LARGEST_COLUMN = 22, 23  # (R, C) -> (R, 1)
+SUM_ALL = 24  # (R, C) -> (1, 1), where rows continue one another; of its result, each job makes a row
 
 BUFFER, NUMBERS = 0, 1  # the first arrays of a run; after them its results, then its inputs
 
 DEEPEST = 512  # numbers that a product may sum over
+
+PARTS = 8  # sums, in double precision, that numbers go to in turn, number i to that at i % PARTS
 
 CHUNK = 1024  # numbers at a time, so that what a step makes is still in the first-level cache for the next one
 SPREAD = -(1 << 40)  # stands for how far the columns of an operand are apart that is one number, CHUNK times

@@ -24,6 +24,7 @@ from .instructions import (
     MATMUL,
     NEGATIVE,
     SPREAD,
+    SUM_ALL,
     SUM_COLUMNS,
     SUM_ROWS,
 )
@@ -141,13 +142,16 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
             ) = _fields(code, p)  # fmt: skip
             if block:
                 rows = min(block, total - top)
-            out = _place(bases, out_slot, buffer, out_start, top * out_row)
+            before = job if kind == SUM_ALL else top  # rows of the result
+            out = _place(bases, out_slot, buffer, out_start, before * out_row)
             a = _place(bases, a_slot, buffer, a_start, top * a_row)
             b = _place(bases, b_slot, buffer, b_start, top * b_row)
             if kind == MATMUL:
                 multiply(rows, columns, depth, out, a, a_row, a_column, b, b_row, b_column, room + 4 * 3 * CHUNK)
             elif kind == SUM_COLUMNS:
                 sum_columns(out, a, a_row, a_column, rows, columns)
+            elif kind == SUM_ALL:
+                sum_columns(out, a, 0, 1, 1, rows * columns)
             elif kind == LARGEST_COLUMN:
                 largest_columns(out, a, a_row, a_column, rows, columns)
             elif kind == SUM_ROWS:

@@ -14,9 +14,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .functions import fold, lower, own, repeat
-from .instructions import DEEPEST, MAXIMUM
+from .instructions import DEEPEST, MAXIMUM, PARTS
 from .lanes import below, gather, load, store, zeros
-from .steps import STEPS, Run, operands, step, write_run
+from .steps import STEPS, Run, in_pairs, operands, step, write_run
 from .tile import HEIGHTS, call_tile, width
 from .values import INDEX, NUMBER, spread
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 WIDE = width(4)  # of a tile; as many numbers, of which not all need exist, are a vector
 ROOM = DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers that `multiply` works in: a panel and a tile
 _AT_ONCE = 2  # vectors of an elementwise instruction
-_PARTS = 8  # sums, in double precision, that a row's numbers go to in turn
 
 
 def _instruction(write: Callable[..., None]) -> Any:
@@ -82,13 +81,6 @@ def _part(builder: Any, start: Any, column: Any, mask: Any) -> Any:
     return result
 
 
-def _in_pairs(values: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
-    """All values combined to one: neighbours first."""
-    while len(values) > 1:
-        values = [combine(*pair) for pair in zip(values[::2], values[1::2], strict=True)]
-    return values[0]
-
-
 def _lanes_of(builder: Any, vector: Any) -> list[Any]:
     return [builder.extract_element(vector, INDEX(lane)) for lane in range(vector.type.count)]
 
@@ -129,16 +121,16 @@ def sum_rows(builder: Any, out: Any, source: Any, row: Any, rows: Any, columns: 
 @_instruction
 def sum_columns(builder: Any, out: Any, source: Any, row: Any, column: Any, rows: Any, columns: Any) -> None:
     """Write the sum of each row, in double precision."""
-    kind = ir.VectorType(ir.DoubleType(), _PARTS)
+    kind = ir.VectorType(ir.DoubleType(), PARTS)
 
     def one(r: Any) -> None:
         def add(c: Any, before: Any) -> Any:
             here = _pointer(builder, source, builder.add(builder.mul(r, row), builder.mul(c, column)))
-            mask = below(builder, builder.sub(columns, c), _PARTS)
+            mask = below(builder, builder.sub(columns, c), PARTS)
             return builder.fadd(before, builder.fpext(_part(builder, here, column, mask), kind))
 
-        sums = fold(builder, INDEX(0), columns, _PARTS, ir.Constant(kind, [0.0] * _PARTS), add)
-        total = _in_pairs(_lanes_of(builder, sums), builder.fadd)
+        sums = fold(builder, INDEX(0), columns, PARTS, ir.Constant(kind, [0.0] * PARTS), add)
+        total = in_pairs(_lanes_of(builder, sums), builder.fadd)
         builder.store(builder.fptrunc(total, NUMBER), _pointer(builder, out, r))
 
     repeat(builder, INDEX(0), rows, 1, one)
@@ -155,13 +147,13 @@ def largest_columns(builder: Any, out: Any, source: Any, row: Any, column: Any, 
         start = _pointer(builder, source, builder.mul(r, row))
 
         def compare(c: Any, before: Any) -> Any:
-            mask = below(builder, builder.sub(columns, c), _PARTS)
+            mask = below(builder, builder.sub(columns, c), PARTS)
             value = _part(builder, builder.gep(start, [builder.mul(c, column)]), column, mask)
             return builder.select(mask, larger(before, value), before)
 
-        first = spread(builder, builder.load(start), _PARTS)
-        largest = fold(builder, INDEX(0), columns, _PARTS, first, compare)
-        builder.store(_in_pairs(_lanes_of(builder, largest), larger), _pointer(builder, out, r))
+        first = spread(builder, builder.load(start), PARTS)
+        largest = fold(builder, INDEX(0), columns, PARTS, first, compare)
+        builder.store(in_pairs(_lanes_of(builder, largest), larger), _pointer(builder, out, r))
 
     repeat(builder, INDEX(0), rows, 1, one)
 

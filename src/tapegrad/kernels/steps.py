@@ -10,8 +10,9 @@ from llvmlite import ir
 from . import instructions as to
 from . import scalar
 from .functions import repeat
+from .instructions import PARTS
 from .jit import LANES
-from .values import INDEX, NUMBER, Value, spread
+from .values import BITS, INDEX, NUMBER, Value, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +51,13 @@ def step(builder: Any, code: int, values: Sequence[Any]) -> Any:
     return STEPS[code](*(Value(builder, value) for value in values)).value
 
 
+def in_pairs(values: list[Any], combine: Callable[[Any, Any], Any]) -> Any:
+    """All values combined to one: neighbours first."""
+    while len(values) > 1:
+        values = [combine(*pair) for pair in zip(values[::2], values[1::2], strict=True)]
+    return values[0]
+
+
 class Run:
     """Numbers that stand side by side, while a loop over them is being written.
 
@@ -81,6 +89,35 @@ class Run:
     def step(self, code: int, operands: Sequence[list[Any]]) -> list[Any]:
         """The result of an instruction."""
         return [step(self._builder, code, values) for values in zip(*operands, strict=True)]
+
+    def add_up(self, values: list[Any], pointer: Any) -> None:
+        """Add the numbers of this turn to the `PARTS` sums, in double precision, from a pointer on, each to its own.
+
+        A loop of vectors begins at the first of them.
+        """
+        if self._vectors:
+            lanes = min(LANES, PARTS)
+            kind: Any = ir.VectorType(ir.DoubleType(), lanes)
+            starts = [self._builder.gep(pointer, [INDEX(part)]) for part in range(0, PARTS, lanes)]
+            places = [self._builder.bitcast(start, kind.as_pointer()) for start in starts]
+            values = [part for value in values for part in self._parts(value, lanes)]
+        else:
+            kind = ir.DoubleType()
+            places = [self._builder.gep(pointer, [self._builder.and_(self._i, INDEX(PARTS - 1))])]
+        sums = [self._builder.load(place) for place in places]
+        for total in sums:
+            total.align = 8
+        for number, value in enumerate(values):
+            part = number % len(sums)
+            sums[part] = self._builder.fadd(sums[part], self._builder.fpext(value, kind))
+        for total, place in zip(sums, places, strict=True):
+            self._builder.store(total, place).align = 8
+
+    def _parts(self, vector: Any, lanes: int) -> list[Any]:
+        """A vector as several of so many lanes."""
+        choices = [range(first, first + lanes) for first in range(0, LANES, lanes)]
+        kind = ir.VectorType(BITS, lanes)
+        return [self._builder.shuffle_vector(vector, vector, ir.Constant(kind, list(choice))) for choice in choices]
 
     def _places(self, pointer: Any) -> list[Any]:
         place = self._builder.gep(pointer, [self._i])

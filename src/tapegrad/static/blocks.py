@@ -2,8 +2,9 @@
 
 Op by op, every result of a large array goes out to memory and comes back. Here all steps are done for a block of a few
 thousand numbers, which stays in the cache, before the next; several threads take blocks. Operands may be whole arrays,
-single numbers, rows or columns that are broadcast. A run that has been executed for as long as compiling takes gets a
-kernel of its own, if it has no rows or columns.
+single numbers, rows or columns that are broadcast. Sums and means of all numbers are steps, too, of which a block makes
+a part. A run that has been executed for as long as compiling takes gets a kernel of its own, if it has no rows or
+columns; the bits stay the same.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import threads
-from ..kernels.instructions import BUFFER, CHUNK, FIELDS, NUMBERS, SPREAD, SQUARE
+from ..kernels.instructions import BUFFER, CHUNK, FIELDS, NUMBERS, PARTS, SPREAD, SQUARE, SUM_ALL
 from ..kernels.workspace import Recycled
-from .machine import COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
+from .machine import _BROADCAST, _MEAN, _SUM, COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
 from .program import Entry, Program, Variable
 from .runs import F4, Addresses, Numbers, Unsuitable, execute, gathered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_BLOCK = 1024  # numbers
+_BLOCK = CHUNK  # numbers
 _ALONE = 1 << 18  # numbers from which even one step is worth while, for its threads
 _PARALLEL = 1 << 16
-_RECYCLED = 1 << 20  # numbers of an array from which its memory is used again, when nobody holds it
+_RECYCLED = 1 << 23  # numbers of an array which the system gives and takes each time, unless it is kept
 _WORTH = 1 << 32  # numbers, times steps, that the machine does in about the time in which a kernel is compiled
 _JOB = 1 << 16  # numbers, in such a kernel
 _WIDEST = 1 << 14  # numbers of a row, where rows or columns are broadcast: a block has whole rows
@@ -36,18 +37,31 @@ _WIDEST = 1 << 14  # numbers of a row, where rows or columns are broadcast: a bl
 def blocked(program: Program) -> Program:
     """The program with its runs of large elementwise steps as one entry each."""
     suitable = {entry.out for entry in program.entries if _suits(program, entry)}
-    return gathered(program, "blocks", suitable, Blocks, 1)
+    patient = frozenset(entry.out for entry in program.entries if _is_patient(program, entry))
+    return gathered(program, "blocks", suitable, Blocks, 1, patient)
+
+
+def _is_patient(program: Program, entry: Entry) -> bool:
+    """Whether an entry takes little memory and may come later: what is done to a loss need not part its run in two."""
+    return not entry.effect and all(size(program.kinds[v]) <= LARGEST for v in (entry.out, *entry.inputs()))
 
 
 def _suits(program: Program, entry: Entry) -> bool:
     out = program.kinds[entry.out]
     function = entry.function
+    if _is_sum(entry):
+        return _suits_as_sum(program, entry)
     if entry.effect or size(out) <= LARGEST or out.dtype not in (F4, bool):
         return False
     if (out.dtype == bool) != (function in COMPARISONS):
         return False
     if function is POWER or function is np.power:
         if type(entry.arguments[1]) not in (int, float) or entry.arguments[1] != 2:
+            return False
+    elif function is _BROADCAST:
+        if (
+            type(entry.arguments[0]) is not Variable or size(program.kinds[entry.arguments[0]]) != 1
+        ):  # which stands for its result
             return False
     elif function not in OF_TWO and function not in OF_ONE:
         return False
@@ -63,6 +77,24 @@ def _suits(program: Program, entry: Entry) -> bool:
     return True
 
 
+def _is_sum(entry: Entry) -> bool:
+    return entry.function in (_SUM, _MEAN)
+
+
+def _suits_as_sum(program: Program, entry: Entry) -> bool:
+    """Whether an entry adds up all numbers of a large array."""
+    (argument,) = entry.arguments
+    if entry.effect or type(argument) is not Variable:
+        return False
+    kind = program.kinds[argument]
+    return kind.dtype == F4 and size(kind) > LARGEST and size(program.kinds[entry.out]) == 1
+
+
+def _shape(program: Program, entry: Entry) -> tuple[int, ...]:
+    """The shape of the numbers that an entry goes over."""
+    return program.kinds[entry.arguments[0] if _is_sum(entry) else entry.out].shape
+
+
 def _spread(shape: tuple[int, ...], onto: tuple[int, ...]) -> str | None:
     """How an array of a shape is broadcast: whole, one, row or column; None for another way."""
     if shape == onto:
@@ -76,25 +108,51 @@ def _spread(shape: tuple[int, ...], onto: tuple[int, ...]) -> str | None:
     return None
 
 
+def _uniform(program: Program) -> dict[Any, Any]:
+    """The constants that are one number, broadcast, with it: the gradient that backward begins with is one of them."""
+    arrays = {variable: constant.array for variable, constant in program.values.items()}
+    return {
+        variable: float(array.flat[0])
+        for variable, array in arrays.items()
+        if isinstance(array, np.ndarray) and array.dtype == F4 and array.size and not any(array.strides)
+    }
+
+
+def _instruction(entry: Entry) -> int:
+    """The machine's instruction for an entry."""
+    if _is_sum(entry):
+        return SUM_ALL
+    if entry.function is POWER or entry.function is np.power:
+        return SQUARE
+    return OF_TWO[entry.function] if entry.function in OF_TWO else OF_ONE[entry.function]
+
+
 class Blocks:
-    """A run of elementwise steps: arrays in, arrays out."""
+    """A run of elementwise steps and sums: arrays in, arrays out."""
 
     @staticmethod
-    def joins(program: Program, first: Entry, entry: Entry) -> bool:
-        """Whether an entry may be in one run with the first of it."""
-        return program.kinds[first.out].shape == program.kinds[entry.out].shape
+    def joins(program: Program, run: dict[Variable, Entry], entry: Entry) -> bool:
+        """Whether an entry may be in a run; what reads a sum may not, since a sum is known after the last block."""
+        if any(variable in run and _is_sum(run[variable]) for variable in entry.inputs()):
+            return False
+        return _shape(program, next(iter(run.values()))) == _shape(program, entry)
 
     def __init__(self, program: Program, entries: Iterable[Entry], handed_on: list[Variable]) -> None:
         entries = list(entries)
         self._kinds = program.kinds
-        self.shape = program.kinds[entries[0].out].shape
+        self.shape = _shape(program, entries[0])
+        # What stands for arrays that are one number everywhere: the number, or a variable that has it.
+        self._uniform = _uniform(program)
         made = {entry.out for entry in entries}
         for entry in entries:
-            if any(v not in made and self._kinds[v].dtype != F4 for v in entry.inputs()):
-                raise Unsuitable(entry.out)
-        if len(entries) == 1 and math.prod(self.shape) < _ALONE:
+            self._check(entry, made, handed_on)
+        steps = [entry for entry in entries if self._does_something(entry, handed_on)]
+        # Sums by themselves are NumPy's: it adds up as quickly as memory is read.
+        elementwise = sum(not _is_sum(entry) for entry in steps)
+        if elementwise == 0 or (elementwise == 1 and math.prod(self.shape) < _ALONE):
             raise Unsuitable(entries[0].out)
-        self.inputs = list(dict.fromkeys(v for entry in entries for v in entry.inputs() if v not in made))
+        operands = [self._uniform.get(variable, variable) for entry in steps for variable in entry.inputs()]
+        self.inputs = list(dict.fromkeys(v for v in operands if type(v) is Variable and v not in made))
         spreads = {_spread(self._kinds[v].shape, self.shape) for v in self.inputs}
         if spreads & {"row", "column"} and self.shape[-1] > _WIDEST:
             raise Unsuitable(entries[0].out)
@@ -102,16 +160,35 @@ class Blocks:
         self._columns = self.shape[-1] if spreads & {"row", "column"} else 1
         self._rows = math.prod(self.shape) // self._columns
         self._block = max(1, _BLOCK // self._columns)
-        self._results = len(handed_on)
-        self._recycled = Recycled(self.shape, F4, len(handed_on)) if math.prod(self.shape) >= _RECYCLED else None
-        self._slots = {variable: 2 + i for i, variable in enumerate([*handed_on, *self.inputs])}
+        self._sums = [entry for entry in steps if _is_sum(entry)]
+        sums = [entry.out for entry in self._sums]
+        whole = [variable for variable in handed_on if variable not in sums]
+        self._whole = len(whole)
+        self._order = [[*whole, *sums].index(variable) for variable in handed_on]
+        self._recycled = Recycled(self.shape, F4, len(whole)) if math.prod(self.shape) >= _RECYCLED else None
+        self._slots = {variable: 2 + i for i, variable in enumerate([*whole, *sums, *self.inputs])}
         self._python = Numbers()
         self._pieces: dict[Variable, int] = {}
-        self._code = self._written(entries)
+        self._code = self._written(steps)
         self._numbers = self._python.array()
         self._kernel: Callable[..., None] | None = None
         # What is left to do, in numbers times steps, until a kernel is worth while.
         self._to_do = _WORTH if self._columns == 1 and len(self._code) > 1 else math.inf
+
+    def _check(self, entry: Entry, made: set[Variable], handed_on: list[Variable]) -> None:
+        """Refuse what the machine cannot do; what a broadcast number stands for is noted."""
+        if any(v not in made and self._kinds[v].dtype != F4 for v in entry.inputs()):
+            raise Unsuitable(entry.out)
+        if entry.function is _BROADCAST:
+            if entry.out in handed_on:  # as a view it takes no memory
+                raise Unsuitable(entry.out)
+            self._uniform[entry.out] = self._uniform.get(entry.arguments[0], entry.arguments[0])
+        if _is_sum(entry) and entry.arguments[0] in self._uniform:  # nothing to go over
+            raise Unsuitable(entry.out)
+
+    def _does_something(self, entry: Entry, handed_on: list[Variable]) -> bool:
+        """Whether an entry is an instruction: no broadcast number, and no sum that nobody reads."""
+        return entry.out in handed_on if _is_sum(entry) else entry.out not in self._uniform
 
     def _written(self, entries: list[Entry]) -> Any:
         last = {variable: place for place, entry in enumerate(entries) for variable in entry.inputs()}
@@ -119,19 +196,16 @@ class Blocks:
         count = 0
         code = []
         for place, entry in enumerate(entries):
-            square = entry.function is POWER or entry.function is np.power
-            number = (
-                SQUARE if square else OF_TWO[entry.function] if entry.function in OF_TWO else OF_ONE[entry.function]
-            )
-            operands = [self._operand(argument) for argument in entry.arguments[: 1 if square else None]]
+            number = _instruction(entry)
+            operands = [self._operand(argument) for argument in entry.arguments[: 1 if number == SQUARE else None]]
             if entry.out not in self._slots:
                 if free:
                     self._pieces[entry.out] = free.pop()
                 else:
                     self._pieces[entry.out], count = count, count + 1
-            out = self._operand(entry.out)
+            out = (self._slots[entry.out], 0, 1) if number == SUM_ALL else self._operand(entry.out)[:3]
             first, second = operands[0], operands[-1]
-            code.append([number, 0, self._columns, 0, *out[:3], *first, *second])
+            code.append([number, 0, self._columns, 0, *out, *first, *second])
             done = {v for v in entry.inputs() if last[v] == place} | ({entry.out} - last.keys())
             free += [self._pieces[v] for v in done if v in self._pieces]
         self._room = count * self._block * self._columns
@@ -139,6 +213,7 @@ class Blocks:
 
     def _operand(self, argument: Any) -> tuple[int, int, int, int]:
         """The array of an operand, where it begins, and how far its rows and columns are apart."""
+        argument = self._uniform.get(argument, argument)
         if type(argument) is not Variable:
             return NUMBERS, self._python.place(argument), 0, SPREAD
         if argument in self._pieces:
@@ -149,18 +224,31 @@ class Blocks:
         return slot, 0, *steps[spread or "whole"]
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        results = self._recycled.take() if self._recycled else [np.empty(self.shape, F4) for _ in range(self._results)]
+        whole = self._recycled.take() if self._recycled else [np.empty(self.shape, F4) for _ in range(self._whole)]
         parallel = self._rows * self._columns > _PARALLEL
         if self._to_do <= 0:
             self._compile()
+        parts = [np.empty(-(-self._rows // self._block), F4) for _ in self._sums]
+        results = [*whole, *parts]
         if self._kernel:
             jobs = -(-self._rows // _JOB)
+            scratch = ((PARTS * max(len(parts), 1), np.float64),)
             with Addresses(self._numbers, results, arrays) as bases:
-                threads.run(self._kernel, jobs, bases, _JOB, self._rows, parallel=parallel)
+                threads.run(self._kernel, jobs, bases, _JOB, self._rows, scratch=scratch, parallel=parallel)
         else:
             execute(self._code, self._numbers, results, arrays, self._room, self._block, self._rows, parallel)
             self._to_do -= self._rows * len(self._code)
-        return results
+        results = [*whole, *map(self._total, self._sums, parts)]
+        return [results[place] for place in self._order]
+
+    def _total(self, entry: Entry, parts: Any) -> Any:
+        """The result of a sum or mean whose parts are known."""
+        shape = self._kinds[entry.out].shape
+        with np.errstate(all="ignore"):  # as the machine, which tells of nothing
+            total = np.float32(parts.sum(dtype=np.float64))
+            if entry.function is _MEAN:
+                total = np.float32(np.float64(total) / math.prod(self.shape))
+        return np.full(shape, total) if shape else total
 
     def _compile(self) -> None:
         from ..kernels import fused

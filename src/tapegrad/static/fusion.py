@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .blocks import Blocks, blocked
 from .joining import joined
 from .machine import Steps, mechanised
+from .memory import Memory
 from .passes import needed, tidy
 from .pooling import pooled
 from .products import has_products, tiled
@@ -44,9 +45,15 @@ def planned(program: Program) -> Program:
     """The program on kernels that are not compiled yet."""
     program = pooled(joined(program))
     program = tiled(program) if has_products(program) else program
-    runs = needed(blocked(mechanised(program)))
+    runs = needed(_blocked(mechanised(program)))
     if runs.entries == program.entries:
         return program
     import numba
 
     return program if numba.config.DISABLE_JIT else runs  # type: ignore[attr-defined]
+
+
+def _blocked(program: Program) -> Program:
+    """The program with blocks, unless it then takes more memory: a run needs all of its arrays at one time."""
+    runs = blocked(program)
+    return runs if Memory(needed(runs)).most <= Memory(needed(program)).most else program

@@ -153,8 +153,8 @@ class Steps:
     """A run of steps: arrays in, arrays out."""
 
     @staticmethod
-    def joins(program: Program, first: Entry, entry: Entry) -> bool:
-        """Whether an entry may be in one run with the first of it."""
+    def joins(program: Program, run: dict[Variable, Entry], entry: Entry) -> bool:
+        """Whether an entry may be in a run."""
         return True
 
     def __init__(self, program: Program, entries: Iterable[Entry], handed_on: list[Variable]) -> None:

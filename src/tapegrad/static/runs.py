@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 F4 = np.dtype(np.float32)
 
 
-def gathered(program: Program, name: str, suitable: set[Variable], build: Any, fewest: int) -> Program:
-    """The program with runs of suitable entries as one entry each, whose function is `build(program, run, results)`."""
+def gathered(
+    program: Program, name: str, suitable: set[Variable], build: Any, fewest: int,
+    patient: frozenset[Variable] = frozenset(),
+) -> Program:  # fmt: skip
+    """The program with runs of suitable entries as one entry each, whose function is `build(program, run, results)`.
+
+    Entries that are patient do not end a run by reading its results: they come after it.
+    """
     while True:
-        runs = _Runs(program, name, suitable, build, fewest)
+        runs = _Runs(program, name, suitable, build, fewest, patient)
         for entry in program.entries:
             runs.take(entry)
         runs.close()
@@ -41,7 +47,10 @@ class Unsuitable(Exception):
 class _Runs:
     """Entries in a new order: those of an open run wait until something that cannot be in it asks for its results."""
 
-    def __init__(self, program: Program, name: str, suitable: set[Variable], build: Any, fewest: int) -> None:
+    def __init__(
+        self, program: Program, name: str, suitable: set[Variable], build: Any, fewest: int,
+        patient: frozenset[Variable],
+    ) -> None:  # fmt: skip
         self.program = program
         self._name = name
         self._build = build
@@ -50,7 +59,9 @@ class _Runs:
         self.kinds = dict(program.kinds)
         self.refused: set[Variable] = set()
         self._suitable = suitable
+        self._patient = patient
         self._open: dict[Variable, Entry] = {}
+        self._after: dict[Variable, Entry] = {}  # which come after the open run
         self._readers: dict[Variable, set[Variable]] = {}
         for entry in program.entries:
             for variable in entry.inputs():
@@ -59,17 +70,27 @@ class _Runs:
 
     def take(self, entry: Entry) -> None:
         """The next entry of the program."""
+        inputs = set(entry.inputs())
         if entry.out in self._suitable:
-            if self._open and not self._build.joins(self.program, next(iter(self._open.values())), entry):
+            late = bool(inputs & self._after.keys())
+            if self._open and (late or not self._build.joins(self.program, self._open, entry)):
                 self.close()
             self._open[entry.out] = entry
-            return
-        if any(variable in self._open for variable in entry.inputs()):
+        elif not inputs & (self._open.keys() | self._after.keys()):
+            self.entries.append(entry)
+        elif entry.out in self._patient:
+            self._after[entry.out] = entry
+        else:
             self.close()
-        self.entries.append(entry)
+            self.entries.append(entry)
 
     def close(self) -> None:
-        """Write the open run."""
+        """Write the open run, and what comes after it."""
+        self._write()
+        self.entries += self._after.values()
+        self._after = {}
+
+    def _write(self) -> None:
         run, self._open = self._open, {}
         if len(run) < self._fewest:
             self.entries += run.values()
