@@ -171,6 +171,21 @@ def test_a_kernel_of_its_own_has_the_bits_of_the_machine(monkeypatch, size):
         assert_same_numbers(got, expected)
 
 
+@pytest.mark.parametrize("size", [1 << 15 | 1, 40_007, 1 << 16])
+def test_results_that_go_past_the_caches_have_the_same_bits(monkeypatch, size):
+    monkeypatch.setattr(blocks, "_RECYCLED", 1)
+    x, one = drawn(size), drawn(1, seed=2)
+
+    def steps(x, one):
+        y = tg.tanh(x) * one
+        return y, tg.exp(y) + x, (y * y).sum()
+
+    by_machine, by_kernel = with_kernel(monkeypatch, steps, x, one)
+    for expected, got in zip(by_machine, by_kernel, strict=True):
+        assert_same_numbers(got, expected)
+        assert not np.ndim(got) or got.ctypes.data % 64 == 0
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_graphs_by_a_kernel_of_their_own(monkeypatch, seed):
     rng = np.random.default_rng(seed)

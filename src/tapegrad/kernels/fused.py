@@ -30,14 +30,15 @@ _TURN = _AT_ONCE * LANES  # numbers of one turn of the loop
 _AHEAD = 4 * _TURN  # numbers, from where on is fetched what is needed soon: at a new page the processor does not
 
 
-def kernel(code: Any, numbers: Sequence[float]) -> Callable[..., None]:
+def kernel(code: Any, numbers: Sequence[float], past_caches: bool) -> Callable[..., None]:
     """A kernel for a table of instructions on whole arrays and single numbers.
 
     It takes the addresses of arrays as the machine does, the numbers of a job, and the numbers in all; `numbers` are
     those of Python. Each thread has `sums` to add up in, PARTS of them for each sum in the table; a sum of each CHUNK
-    numbers is a result. The kernel is not kept on disk.
+    numbers is a result. Results that go `past_caches` begin at cache lines: where they are larger than the caches,
+    nobody finds them there, and a line that is written would be read before. The kernel is not kept on disk.
     """
-    write, finish = _loop(code.tolist(), numbers), _finish(_sums(code.tolist()))
+    write, finish = _loop(code.tolist(), numbers, past_caches), _finish(_sums(code.tolist()))
 
     @uncached
     def execute(state, jobs, bases, block, total, sums):
@@ -59,9 +60,10 @@ def _sums(code: list[list[int]]) -> list[int]:
     return [row[OUT] for row in code if row[CODE] == SUM_ALL]
 
 
-def _loop(code: list[list[int]], numbers: Sequence[float]) -> Any:
+def _loop(code: list[list[int]], numbers: Sequence[float], past_caches: bool) -> Any:
     """The loop from the `first` number to the `last`, as a function for compiled code."""
     totals = _sums(code)
+    written = {row[OUT] for row in code} if past_caches else set()
     slots = sorted({row[field] for row in code for field in (OUT, A, B)} - {BUFFER, NUMBERS, *totals})
 
     @intrinsic
@@ -69,13 +71,15 @@ def _loop(code: list[list[int]], numbers: Sequence[float]) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             start, end = arguments[1:3]
             pointers = [_array(context, builder, signature, arguments, slot) for slot in slots]
-            for pointer in pointers:
+            for pointer in (pointer for slot, pointer in zip(slots, pointers, strict=True) if slot not in written):
                 for line in range(0, _TURN, LINE // 4):
                     prefetch(builder, builder.gep(pointer, [builder.add(start, INDEX(_AHEAD + line))]))
             places = dict(zip(slots, pointers, strict=True))
             parts = make_array(signature.args[3])(context, builder, arguments[3]).data
             places |= {slot: builder.gep(parts, [INDEX(PARTS * number)]) for number, slot in enumerate(totals)}
-            write_run(builder, start, end, _AT_ONCE, lambda run: _write(builder, run, code, numbers, places))
+            write_run(
+                builder, start, end, _AT_ONCE, lambda run: _write(builder, run, code, numbers, places, past_caches)
+            )
             return context.get_dummy_value()
 
         return types.void(bases, first, last, sums), generate
@@ -109,7 +113,9 @@ def _array(context: Any, builder: Any, signature: Any, arguments: Any, slot: int
     return builder.inttoptr(builder.load(builder.gep(addresses, [INDEX(slot)])), NUMBER.as_pointer())
 
 
-def _write(builder: Any, run: Run, code: list[list[int]], numbers: Sequence[float], arrays: dict[int, Any]) -> None:
+def _write(
+    builder: Any, run: Run, code: list[list[int]], numbers: Sequence[float], arrays: dict[int, Any], past_caches: bool
+) -> None:
     """All steps for the numbers of a turn, which may be those of whole arrays, or the one that an array has."""
     made: dict[tuple[int, int], Any] = {}
 
@@ -128,4 +134,4 @@ def _write(builder: Any, run: Run, code: list[list[int]], numbers: Sequence[floa
             continue
         result = made[row[OUT], row[OUT_START]] = run.step(row[CODE], values)
         if row[OUT] != BUFFER:
-            run.put(result, arrays[row[OUT]])
+            run.put(result, arrays[row[OUT]], past_caches)

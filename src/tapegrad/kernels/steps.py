@@ -77,10 +77,14 @@ class Run:
             value.align = 4  # arrays are aligned to their elements only
         return values
 
-    def put(self, values: list[Any], pointer: Any) -> None:
-        """Write the numbers of this turn."""
+    def put(self, values: list[Any], pointer: Any, past_caches: bool = False) -> None:
+        """Write the numbers of this turn; those that go past the caches, into an array that begins at a cache line."""
         for value, place in zip(values, self._places(pointer), strict=True):
-            self._builder.store(value, place).align = 4
+            store = self._builder.store(value, place)
+            store.align = 4
+            if past_caches and self._vectors:
+                store.align = 4 * LANES
+                store.set_metadata("nontemporal", self._builder.module.add_metadata([BITS(1)]))
 
     def everywhere(self, value: Any) -> list[Any]:
         """A number for all of the turn."""

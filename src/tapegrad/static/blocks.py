@@ -255,7 +255,7 @@ class Blocks:
 
         self._to_do = math.inf
         try:
-            self._kernel = fused.kernel(self._code, self._numbers[::CHUNK].tolist())
+            self._kernel = fused.kernel(self._code, self._numbers[::CHUNK].tolist(), self._recycled is not None)
         except Exception as error:
             warnings.warn(
                 f"compile: no kernel could be made of {len(self._code)} elementwise steps ({error!r}), so they go on "
