@@ -16,23 +16,21 @@ there. From the third on it is replayed.
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _tape
 from .._dtype import get_default_dtype
 from .._pytree import contents, flatten
-from .._tape import Tensor, mode, next_serial, wrap
+from .._tape import Tensor, mode, wrap
 from ..errors import LostGradientError, TraceError
-from ..primitive import primitive
+from .agreement import compare, equal
 from .apart import apart, not_apart
 from .fusion import optimized
-from .passes import frozen
-from .program import Constant, Entry, Program, Value, Variable
+from .lost import recorded, without_gradient
+from .program import Program, Variable
 from .replay import Replay, values
 from .tracer import Snapshot, Trace, tracing
 
@@ -180,7 +178,7 @@ class _Run:
         with tracing(written):
             outputs, self._rebuild = flatten(self._function(*positional, **named))
         refs = [written.result(output) for output in outputs]
-        self._lost = [isinstance(output, Tensor) and _recorded(output) for output in outputs]
+        self._lost = [isinstance(output, Tensor) and recorded(output) for output in outputs]
         del outputs, positional, named  # which Tensors are still held is asked next
         self._tensors = [ref in written.tensors for ref in refs]
         self._places = [place for place, ref in enumerate(refs) if type(ref) is Variable]
@@ -225,7 +223,7 @@ class _Run:
             outputs[place] = apart(outputs[place], others)
         for place in self._places:
             if self._lost[place] and mode.recording:
-                outputs[place] = _without_gradient(outputs[place])
+                outputs[place] = without_gradient(outputs[place])
             elif self._tensors[place]:
                 outputs[place] = wrap(outputs[place])
         return self._rebuild(outputs)
@@ -246,8 +244,8 @@ class _Run:
             before.restore()
         try:
             result = self._written(arguments, keywords)
-            _compare(program, first, replayed, self.whole, self.traced)
-            if not _equal(fixed, self._fixed):
+            compare(program, first, replayed, self.whole, self.traced)
+            if not equal(fixed, self._fixed):
                 raise TraceError(
                     f"compile: at the second call, the function gave other values of Python: {self._fixed} in the "
                     f"place of {fixed}. They are frozen in a program: give them as arrays, or compute them outside"
@@ -258,132 +256,6 @@ class _Run:
         self.checked = True
         del self.whole, self.traced
         return result
-
-
-def not_of_this_call(program: Program) -> list[int]:
-    """The places of results that are not arrays made in the call for this place alone."""
-    made = {entry.out for entry in program.entries}
-    seen: set[Any] = set()
-    places = []
-    for place, variable in enumerate(program.results):
-        if variable not in made or variable in seen:
-            places.append(place)
-        seen.add(variable)
-    return places
-
-
-def _recorded(output: Tensor) -> bool:
-    """Whether a backward pass would go on from a result into what made it: none has gone there yet."""
-    entry = output._entry
-    return entry is not None and entry.op is not None and entry.saved is not None
-
-
-def _refuse(g: Any, out: Any) -> Any:
-    raise LostGradientError(
-        "backward: it came to a result of a compiled function, and no gradient flows through a program. Compile the "
-        "whole step, with its backward pass, or call the function itself; where no gradient is wanted, pass t.detach()"
-    )
-
-
-_result = primitive(lambda x: x, _refuse, name="compiled").op
-
-
-def _without_gradient(array: Any) -> Tensor:
-    """A Tensor that was recorded where the function ran by itself: a backward pass that comes to it is an error."""
-    entry, parent = _tape.Entry(), _tape.Entry()
-    for each, op, parents in ((parent, None, ()), (entry, _result, (parent,))):
-        each.op, each.parents, each.params, each.saved = op, parents, {}, (None, None)
-        each.serial, each.shape, each.dtype, each.watch = next_serial(), array.shape, array.dtype, None
-    return wrap(array, entry)
-
-
-def _compare(program: Program, first: Trace, replayed: dict[Variable, Any], again: Program, traced: Trace) -> None:
-    """Raise TraceError unless the function did at its second call what its program says, with the same values."""
-    here = "compile: at the second call"
-    for one, other in itertools.zip_longest(program.entries, again.entries):
-        if one is None or other is None:
-            raise TraceError(
-                f"{here}, the function ran {len(again.entries)} ops, where its program has {len(program.entries)}. A "
-                "loop or a choice in Python is frozen in a program: make it depend on an argument that is a Python "
-                "value"
-            )
-        if one.name != other.name or one.out != other.out or not _alike(one, other):
-            numbers = _other_numbers(one, other)
-            if numbers:
-                raise TraceError(
-                    f"{here}, {other.name} at {other.line} was given {numbers[1]} in the place of {numbers[0]}. A "
-                    "number of Python is frozen in a program: pass what changes as an argument, and as an array such "
-                    "as np.float32(0.1) if it changes often"
-                )
-            raise TraceError(
-                f"{here}, the function did something else: {other.name} at {other.line} in the place of {one.name} at "
-                f"{one.line}. A choice in Python is frozen in a program: make it by an argument that is a Python "
-                "value, by tapegrad.where or by tapegrad.cond"
-            )
-    for variable, constant in program.values.items():
-        other = again.values.get(variable)
-        if other is None or first.digests[variable] != traced.digests[variable] or not _like(constant, other):
-            raise TraceError(
-                f"{here}, a constant of the program is not what it was: {constant!r}. It was made outside of "
-                "tapegrad's ops, and is frozen in the program. Pass it as an argument, keep it in a Tensor that the "
-                "function reads and assigns, draw it by tapegrad.random, or compute it with tapegrad's functions"
-            )
-    for variable, cell in program.state.items():
-        other = again.state.get(variable)
-        if isinstance(cell, Value) and not (isinstance(other, Value) and other.tensor is cell.tensor):
-            raise TraceError(
-                f"{here}, the function read another Tensor of shape {cell.tensor.shape} than before at "
-                f"{first.lines[variable]}. A program keeps to one Tensor: give it its new value by assign_, or pass "
-                "the Tensor as an argument"
-            )
-    for one in program.entries:
-        if not _same(replayed.get(one.out), traced.arrays[one.out.number]):
-            raise TraceError(
-                f"{here}, replaying {one.name} at {one.line} gave other values than the function itself. Something "
-                "that it uses is frozen in the program; make it an argument, state in a Tensor, or a draw of "
-                "tapegrad.random"
-            )
-
-
-def _alike(one: Entry, other: Entry) -> bool:
-    """Whether two entries have the same arguments and parameters, as far as these can be compared."""
-    try:
-        same = frozen(one.arguments) == frozen(other.arguments)
-        return same and (one.effect or bool(frozen(one.params) == frozen(other.params)))
-    except ValueError:
-        return False
-
-
-def _other_numbers(one: Entry, other: Entry) -> tuple[float, float] | None:
-    """The first two numbers of Python that differ between two entries of one op."""
-    if one.name == other.name:
-        pairs = [*zip(one.arguments, other.arguments, strict=False)]
-        pairs += [(value, other.params.get(key)) for key, value in one.params.items()]
-        for a, b in pairs:
-            if type(a) in (int, float) and type(b) in (int, float) and frozen(a) != frozen(b):
-                return a, b
-    return None
-
-
-def _equal(one: list[Any], other: list[Any]) -> bool:
-    """Whether what is fixed in two results is the same, as far as it can be compared."""
-    try:
-        return bool(frozen(one) == frozen(other))
-    except ValueError:
-        return False
-
-
-def _like(one: Constant, other: Constant) -> bool:
-    a, b = np.asarray(one.array), np.asarray(other.array)
-    return a.shape == b.shape and bool(a.dtype == b.dtype)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether two arrays, or tuples of such, are the same in every bit."""
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
-    a, b = np.asarray(a), np.asarray(b)
-    return a is b or (a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
 def _varies(leaf: Any) -> bool:
