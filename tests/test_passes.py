@@ -428,7 +428,8 @@ def test_random_programs_keep_every_bit(each, steps, values, kept, turned):
     same(program, after, x)
     same(program, after, np.ascontiguousarray(x))
     same(program, after, np.asfortranarray(x[::-1]))
-    assert names(each(after)) == names(after)
+    if each not in (tidied, tidy):  # which know more of the order in memory when steps are gone
+        assert names(each(after)) == names(after)
 
 
 def test_the_passes_together_are_all_of_them():

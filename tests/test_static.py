@@ -339,6 +339,16 @@ def test_a_gradient_does_not_stop_in_silence_at_the_result_of_a_program() -> Non
             assert not forward(np.array([10.0, 20.0], np.float32))[0].requires_grad
 
 
+def test_a_parameter_that_is_a_result_loses_no_gradient_either() -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    fast = compiled(lambda x: (w, w.detach()))
+    for _ in range(4):
+        parameter, plain = fast(np.ones(2, np.float32))
+        assert not plain.requires_grad
+        with pytest.raises(tg.LostGradientError, match="a result of a compiled function"):
+            (parameter * 2).sum().backward()
+
+
 def test_a_result_whose_backward_pass_was_in_the_program_is_a_plain_one() -> None:
     w = tg.tensor([1.0, 2.0], requires_grad=True)
 

@@ -10,9 +10,12 @@ from ..primitive import primitive
 
 
 def recorded(output: Tensor) -> bool:
-    """Whether a backward pass would go on from a result into what made it: none has gone there yet."""
+    """Whether a backward pass would come to something behind a result, or to a parameter that is one.
+
+    Where one has gone already and released what it needed, as behind a loss, another one is an error anyway.
+    """
     entry = output._entry
-    return entry is not None and entry.op is not None and entry.saved is not None
+    return entry is not None and entry.saved is not None
 
 
 def _refuse(g: Any, out: Any) -> Any:
