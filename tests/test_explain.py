@@ -321,7 +321,9 @@ def test_the_peak_is_what_a_replay_takes(steps, kept):
 
     x = np.ones((SIDE, SIDE)) / SIDE
     program = trace(function, x)
-    assert program.peak() <= measured(program, [x]) <= program.peak() + EXTRA
+    # NumPy copies both operands of a product, while it runs, if they lie neither in rows nor in columns.
+    copies = 2 * x.nbytes if any(name == "product" for name, _ in steps) else 0
+    assert program.peak() <= measured(program, [x]) <= program.peak() + EXTRA + copies
 
 
 @pytest.mark.parametrize(
