@@ -293,19 +293,15 @@ def measured(program: Any, arrays: list[Any]) -> int:
         tracemalloc.stop()
 
 
+# Steps after which arrays lie in the order of their dimensions. Where these are exchanged or skipped, NumPy decides in
+# which order a joined array lies, and whether a reshape or a product copies; the next test has what is known of that.
 STEPS = {
     "exp": np.exp,
     "add": lambda x: x + x,
-    "both": lambda x: x * x.swapaxes(0, 1),
-    "swapped": lambda x: x.swapaxes(0, 1),
     "flat": lambda x: x.reshape(-1).reshape(SIDE, SIDE),
     "half": lambda x: tg.concat([x[: SIDE // 2], -x[: SIDE // 2]]),
-    "every other": lambda x: x[:, None, ::2].reshape(SIDE, -1),
-    "row": lambda x: np.broadcast_to(x[0], (2 * SIDE, SIDE))[SIDE:],
     "product": lambda x: x @ x.T,
     "sum": lambda x: x - x.sum(0),
-    "turned": lambda x: np.flip(x, 1),
-    "moved": lambda x: np.squeeze(np.expand_dims(np.moveaxis(x, 0, 1), 0)),
 }
 
 
@@ -320,10 +316,9 @@ def test_the_peak_is_what_a_replay_takes(steps, kept):
         return known[-kept:]
 
     x = np.ones((SIDE, SIDE)) / SIDE
-    program = trace(function, x)
-    # NumPy copies both operands of a product, while it runs, if they lie neither in rows nor in columns.
-    copies = 2 * x.nbytes if any(name == "product" for name, _ in steps) else 0
-    assert program.peak() <= measured(program, [x]) <= program.peak() + EXTRA + copies
+    with np.errstate(all="ignore"):
+        program = trace(function, x)
+        assert program.peak() <= measured(program, [x]) <= program.peak() + EXTRA
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,8 @@ class Program:
     def peak(self) -> int:
         """The most bytes of entries' results that are alive at one time in a replay.
 
-        What is a view of another result takes none of its own. What an op needs while it runs is not in it.
+        What is a view of another result takes none of its own. What an op needs while it runs is not in it, and where
+        dimensions were exchanged, a reshape that has to copy may be taken for a view.
         """
         from .memory import Memory
 
