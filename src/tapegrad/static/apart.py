@@ -34,7 +34,7 @@ def _owner(array: Any) -> Any:
 
 
 def not_apart(program: Program) -> set[Variable]:
-    """The variables that may lie in the memory of another one which is not made by the same run of entries."""
+    """The variables whose arrays may lie in other memory than their own: that of arguments, state, constants, entries."""
     made = set()
     for entry in program.entries:
         # NumPy's universal functions, draws, optimizers and the machine give arrays of their own. Others, among them

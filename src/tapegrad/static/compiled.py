@@ -186,8 +186,9 @@ class _Run:
         self.whole = written.program(given, [refs[place] for place in self._places])
         arrays = [written.arrays[variable.number] for variable in given]
         for cell, variable in self.whole.writes:
-            if variable:
-                cell.write(apart(written.arrays[variable.number], arrays))
+            left = written.arrays[variable.number] if variable else None
+            if apart(left, arrays) is not left:  # the caller may write into it
+                cell.write(apart(left, arrays))
         results = [written.arrays[refs[place].number] for place in self._places]
         return self._given(results, range(len(results)), arrays, self.whole)
 

@@ -12,7 +12,7 @@ from ..primitive import primitive
 def recorded(output: Tensor) -> bool:
     """Whether a backward pass would come to something behind a result, or to a parameter that is one.
 
-    Where one has gone already and released what it needed, as behind a loss, another one is an error anyway.
+    What one has gone through already and released, as it does with what is behind a loss, is given as a plain Tensor.
     """
     entry = output._entry
     return entry is not None and entry.saved is not None
