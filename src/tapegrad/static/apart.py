@@ -34,7 +34,7 @@ def _owner(array: Any) -> Any:
 
 
 def not_apart(program: Program) -> set[Variable]:
-    """The variables whose arrays may lie in other memory than their own: that of arguments, state, constants, entries."""
+    """The variables whose arrays may lie in the memory of an argument, of state, a constant or another result."""
     made = set()
     for entry in program.entries:
         # NumPy's universal functions, draws, optimizers and the machine give arrays of their own. Others, among them
