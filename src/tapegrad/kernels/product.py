@@ -6,7 +6,8 @@ buffer, in the order in which the tile reads, and multiplies all rows of the fir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
@@ -44,48 +45,89 @@ def matmul(
     A `bias` is added to each row of the result; `relu` gives zero for what is below; and where there is no number above
     zero in the `gate`, which has the result's shape, the result is multiplied by zero, as relu's gradient is.
     """
-    x_row, x_step = (1, x.shape[1]) if transpose_x else (x.shape[1], 1)
-    y_row, y_column = (1, y.shape[1]) if transpose_y else (y.shape[1], 1)
-    rows, depth = x.shape[::-1] if transpose_x else x.shape
-    columns = y.shape[0] if transpose_y else y.shape[1]
-    out = np.empty((rows, columns), x.dtype)
-    if not depth:
+    plan = _plan(x.shape, y.shape, x.dtype, transpose_x, transpose_y)
+    out = np.empty(plan.shape, x.dtype)
+    if not plan.depth:
         out[:] = 0 if bias is None else bias
         out = np.maximum(out, 0) if relu else out
         return out if gate is None else out * (gate > 0)
     if out.size:
         first, second = flat_to_read(x), flat_to_read(y)
-        out_row, out_column = columns, 1
-        wide = width(x.itemsize)
-        # The larger matrix is read as it lies and the smaller one laid out, and few columns are no panel: then it is
-        # the transpose of y times the transpose of x that is computed.
-        turned = rows >= wide and ((transpose_y and y.size > 2 * x.size) or columns < wide)
-        if turned:
+        if plan.turned:
             first, second = second, first
-            x_row, x_step, y_row, y_column = y_column, y_row, x_step, x_row
-            rows, columns, out_row, out_column = columns, rows, 1, columns
-        panels = -(-columns // wide)
-        # Neighbouring panels are laid out together where there are many: more of each page of memory is read at once.
-        group = min(4, panels if first.size > 4 * second.size else max(1, panels // 8))
-        groups = -(-panels // group)
-        # Rows a page apart would push one another out of the first-level cache: they are copied to where they do not.
-        crowded = x_step == 1 and x_row * x.itemsize % 4096 == 0
-        long = min(depth, _DEPTH) + LINE // x.itemsize
-        tall = turned_step(x.itemsize)
-        # Few groups are divided by rows too, so that threads share them evenly.
-        parts = min(-(-rows // HEIGHTS[0]), -(-8 // groups))
+        nothing = first[:0]
         threads.run(
-            multiply, groups * parts, first, x_row, x_step, second, y_row, y_column, out.reshape(-1), out_row,
-            out_column, rows, columns, depth, wide, tall, COVERING if x_step == 1 else FITTING, group, parts, _DEPTH,
-            crowded, long, turned, flat_to_read(out[:0] if bias is None else bias), relu,
-            flat_to_read(out[:0] if gate is None else gate),
-            scratch=(
-                (group * min(depth, _DEPTH) * wide, x.dtype), (2 * tall * wide, x.dtype), (_DEPTH // _SEGMENT, np.intp),
-                (HEIGHTS[0] * long, x.dtype),
-            ),
-            parallel=rows * columns * depth > _PARALLEL,
+            multiply, plan.jobs, first, plan.first_row, plan.first_step, second, plan.second_row, plan.second_column,
+            out.reshape(-1), plan.out_row, plan.out_column, plan.rows, plan.columns, plan.depth, plan.wide, plan.tall,
+            COVERING if plan.first_step == 1 else FITTING, plan.group, plan.parts, _DEPTH, plan.crowded, plan.long,
+            plan.turned, nothing if bias is None else flat_to_read(bias), relu,
+            nothing if gate is None else flat_to_read(gate), scratch=plan.scratch, parallel=plan.parallel,
         )  # fmt: skip
     return out
+
+
+class _Plan(NamedTuple):
+    """How a product of matrices of some shapes is divided and laid out, in the terms of `multiply`."""
+
+    shape: tuple[int, int]
+    first_row: int
+    first_step: int
+    second_row: int
+    second_column: int
+    out_row: int
+    out_column: int
+    rows: int
+    columns: int
+    depth: int
+    wide: int
+    tall: int
+    group: int
+    parts: int
+    jobs: int
+    crowded: bool
+    long: int
+    turned: bool
+    scratch: tuple[tuple[int, Any], ...]
+    parallel: bool
+
+
+@functools.lru_cache(1024)  # to think of it takes as long as a small product
+def _plan(
+    x_shape: tuple[int, int], y_shape: tuple[int, int], dtype: np.dtype[Any], transpose_x: bool, transpose_y: bool
+) -> _Plan:  # fmt: skip
+    x_row, x_step = (1, x_shape[1]) if transpose_x else (x_shape[1], 1)
+    y_row, y_column = (1, y_shape[1]) if transpose_y else (y_shape[1], 1)
+    rows, depth = x_shape[::-1] if transpose_x else x_shape
+    columns = y_shape[0] if transpose_y else y_shape[1]
+    shape = rows, columns
+    out_row, out_column = columns, 1
+    size, other_size = rows * depth, columns * depth
+    wide = width(dtype.itemsize)
+    # The larger matrix is read as it lies and the smaller one laid out, and few columns are no panel: then it is
+    # the transpose of y times the transpose of x that is computed.
+    turned = rows >= wide and ((transpose_y and other_size > 2 * size) or columns < wide)
+    if turned:
+        x_row, x_step, y_row, y_column = y_column, y_row, x_step, x_row
+        rows, columns, out_row, out_column = columns, rows, 1, columns
+        size, other_size = other_size, size
+    panels = -(-columns // wide)
+    # Neighbouring panels are laid out together where there are many: more of each page of memory is read at once.
+    group = max(1, min(4, panels if size > 4 * other_size else max(1, panels // 8)))
+    groups = -(-panels // group)
+    # Few groups are divided by rows too, so that threads share them evenly.
+    parts = min(-(-rows // HEIGHTS[0]), -(-8 // max(groups, 1)))
+    long, tall = min(depth, _DEPTH) + LINE // dtype.itemsize, turned_step(dtype.itemsize)
+    scratch = (
+        (group * min(depth, _DEPTH) * wide, dtype), (2 * tall * wide, dtype), (_DEPTH // _SEGMENT, np.intp),
+        (HEIGHTS[0] * long, dtype),
+    )  # fmt: skip
+    return _Plan(
+        shape, x_row, x_step, y_row, y_column, out_row, out_column, rows, columns, depth, wide, tall, group, parts,
+        groups * parts,
+        # Rows a page apart would push one another out of the first-level cache: they are copied to where they do not.
+        x_step == 1 and x_row * dtype.itemsize % 4096 == 0,
+        long, turned, scratch, rows * columns * depth > _PARALLEL,
+    )  # fmt: skip
 
 
 def faster() -> bool:

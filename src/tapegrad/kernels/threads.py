@@ -8,6 +8,7 @@ threads may call at once: a caller who finds the team at work for another does i
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +81,17 @@ def run(
 
     After the arguments, each thread hands over arrays of its own to work in, of the sizes and dtypes in `scratch`.
     """
-    from .team import alone
-
     if parallel and min(_count, jobs) > 1 and _gathered().run(kernel, jobs, arguments, scratch):
         return
     if jobs:
-        alone(kernel, jobs, arguments, scratch)
+        _alone()(kernel, jobs, arguments, scratch)
+
+
+@functools.cache  # to import it anew for each call takes as long as a tenth of a small kernel
+def _alone() -> Callable[..., None]:
+    from .team import alone
+
+    return alone
 
 
 def _gathered() -> Team:
