@@ -33,6 +33,7 @@ from .lost import recorded, without_gradient
 from .program import Program, Variable
 from .replay import Replay, values
 from .tracer import Snapshot, Trace, tracing
+from .updates import all_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,7 +157,8 @@ class _Run:
         self._guards = self.traced.guards
         self.program = program = optimized(self.whole, self._fuse)
         self._replay = Replay(program)
-        self._optimizers = self.traced.snapshot.optimizers()
+        # What fails does so before anything moves, unless something else comes after an update.
+        self._restored = [] if all_last(program) else self.traced.snapshot.optimizers()
         kept = [*program.results, *(variable for _, variable in program.writes if variable)]
         all_apart = len(set(kept)) == len(kept) and not_apart(program).isdisjoint(kept)
         self._suspects = range(0 if all_apart else len(program.results))
@@ -194,11 +196,11 @@ class _Run:
 
     def replayed(self, arrays: list[Any]) -> Any:
         """The result of a replay; where that fails, optimizers are as they were before."""
-        before = [list(optimizer.state) for optimizer in self._optimizers]
+        before = [(optimizer, list(optimizer.state)) for optimizer in self._restored]
         try:
             results = self._replay(arrays)
         except BaseException:
-            for optimizer, state in zip(self._optimizers, before, strict=True):
+            for optimizer, state in before:
                 optimizer.state = state
             raise
         return self._given(results, self._suspects, arrays, self.program)

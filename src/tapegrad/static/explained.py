@@ -15,6 +15,7 @@ from .machine import Steps
 from .memory import Memory, is_part
 from .passes import tidy
 from .program import Variable, called, one_line
+from .updates import updates_last
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ _WIDE = 110  # characters of a line of steps
 def explain(program: Program) -> str:
     """What `Program.explain` gives."""
     title = "" if program.stages else ", of which tg.compile would make this"
-    program = program if program.stages else planned(tidy(program, every_bit=False))
+    program = program if program.stages else updates_last(planned(tidy(program, every_bit=False)))
     first = program.stages[0]
     lines = [f"{first.name}: {_count(first)}{title}"]
     inside: dict[Variable, list[Entry]] = {}

@@ -13,6 +13,7 @@ from .passes import needed, tidy
 from .pooling import pooled
 from .products import has_products, tiled
 from .runs import prepare
+from .updates import updates_last
 
 if TYPE_CHECKING:
     from .program import Program
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def optimized(program: Program, fuse: bool) -> Program:
     """The program after all passes; with `fuse` on compiled kernels, as far as there are any for it."""
     program = tidy(program, every_bit=not fuse)
-    return fused(program) if fuse else program
+    return updates_last(fused(program) if fuse else program)
 
 
 def fused(program: Program) -> Program:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .apart import apart, not_apart
 from .in_place import in_place
 from .program import Gradient, Program, Variable, last_uses
+from .updates import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,17 +47,25 @@ def _compiled(program: Program, keep: bool) -> Callable[..., Any]:
         lines += [f"{writer.object(cell.write)}(None)" for cell in _overwritten(program)]
     last = {} if keep else last_uses(program)
     over = {} if keep else in_place(program)
+    soon = {} if keep else at_once(program)
+    old = {id(cell): variable for variable, cell in program.state.items()}
     for place, entry in enumerate(program.entries):
         arguments = [writer.text(argument) for argument in entry.arguments]
         arguments += [f"{key}={writer.text(value)}" for key, value in entry.params.items()]
         if entry.out in over:
             arguments.append(f"out={_name(over[entry.out])}")
         lines.append(f"{_name(entry.out)} = {writer.object(entry.function)}({', '.join(arguments)})")
+        for cell in soon.get(entry.out, ()):
+            lines.append(f"{writer.object(cell.write)}({_name(entry.out)})")
+            if id(cell) in old:
+                lines.append(f"del {_name(old[id(cell)])}")
         if place in last:
             lines.append(f"del {', '.join(map(_name, last[place]))}")
     shared = not_apart(program)
     others = writer.text((*program.arguments, *program.values))
     for cell, written in program.writes:
+        if written is not None and cell in soon.get(written, ()):
+            continue
         value = "None" if written is None else _name(written)
         if written in shared:
             value = f"{writer.object(apart)}({value}, {others})"
