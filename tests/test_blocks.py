@@ -249,14 +249,6 @@ def test_dimensions_of_one_number_need_not_be_named():
     assert_close(got[0], np.mean(x.astype(np.float64) ** 2, axis=1))
 
 
-def test_sums_over_some_dimensions_stay_as_they_are():
-    x = drawn(300, 200)
-    expected, got, names = both(lambda x: (tg.sum(x * x + 1.0, axis=0), tg.mean(x * x + 2.0, axis=(1,))), x)
-    assert names.count("sum") == names.count("mean") == 1
-    for a, b in zip(expected, got, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 @pytest.mark.parametrize("others", [[(200,)], [(300, 1)], [(200,), (300, 1), ()]])
 def test_sums_of_what_rows_and_columns_are_broadcast_onto(others):
     x = np.abs(drawn(300, 200))
@@ -578,3 +570,70 @@ def test_arrays_of_an_interrupted_run_stay_where_helpers_may_still_write():
     assert alive() is not None
     Addresses._abandoned.clear()
     assert alive() is None
+
+
+@given(st.data())
+@settings(max_examples=40)
+def test_sums_and_means_along_axes_are_part_of_a_run(data):
+    shape = data.draw(st.sampled_from([(190, 180), (4000, 9), (9, 60, 70), (33, 1000), (2, 3, 6, 1000), (40, 1024)]))
+    operand = data.draw(st.sampled_from([shape, (), shape[-1:], (*shape[:-1], 1)]))
+    x, y = drawn(*shape, seed=data.draw(st.integers(0, 9))), drawn(*operand, seed=1)
+    last = len(shape) - 1
+    axes = st.sampled_from([-1, last, (last,), tuple(range(last)), tuple(range(-last - 1, -1)), None])
+    plan = data.draw(st.lists(st.tuples(st.sampled_from(["sum", "mean"]), axes, st.booleans()), min_size=1, max_size=4))
+
+    def steps(x, y):
+        z = x * y + 0.5
+        return z, *(getattr(z, name)(axis=axis, keepdims=keepdims) for name, axis, keepdims in plan)
+
+    _, (z, *got), names = both(steps, x, y)
+    assert names == ["blocks"] + ["part"] * (1 + len(plan))
+    np.testing.assert_array_equal(z, x * y + np.float32(0.5))
+    exact = z.astype(np.float64)
+    for result, (name, axis, keepdims) in zip(got, plan, strict=True):
+        expected = getattr(exact, name)(axis=axis, keepdims=keepdims)
+        assert np.shape(result) == np.shape(expected)
+        assert result.dtype == np.float32
+        scale = getattr(np.abs(exact), name)(axis=axis, keepdims=keepdims)
+        assert np.all(np.abs(result - expected) <= 2e-6 * scale)
+
+
+def test_sums_along_other_axes_or_of_long_rows_are_numpys():
+    x = drawn(40, 40, 40)
+    assert both(lambda x: (x * 2.0 + x).sum(axis=1), x)[2] == ["blocks", "part", "sum"]
+    assert both(lambda x: (x * 2.0 + x).sum(axis=0), x)[2] == ["blocks", "part", "sum"]
+    assert both(lambda x: (x * 2.0 + x).sum(axis=-1), drawn(3, 20_000))[2] == ["blocks", "part", "sum"]
+    assert both(lambda x: (x * 2.0 + x).sum(axis=0), drawn(30, 2000))[2] == ["blocks", "part", "sum"]
+
+
+def test_sums_along_axes_have_the_bits_of_any_number_of_threads_and_hand_on_no_shared_memory():
+    x = drawn(900, 333)
+    count = tg.get_num_threads()
+
+    def steps(x):
+        z = tg.tanh(x * 3.0) + x
+        return z.sum(axis=0), z.mean(axis=1), z.sum(axis=1, keepdims=True)
+
+    run = Replay(needed(blocked(trace(steps, x))))
+    try:
+        results = []
+        for threads in (1, 2, 5):
+            tg.set_num_threads(threads)
+            results.append(run([x]))
+    finally:
+        tg.set_num_threads(count)
+    for each in zip(*results, strict=True):
+        assert len({array.tobytes() for array in each}) == 1
+        assert not any(np.shares_memory(a, b) for a in each for b in each if a is not b)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 3e38])
+def test_sums_along_axes_of_what_is_not_finite_or_too_large(value):
+    x = np.abs(drawn(300, 200))
+    x[7, 3:5] = value
+    steps = [lambda x: (x * 2.0 + x).sum(axis=0), lambda x: (x * 2.0 + x).mean(axis=1)]
+    with np.errstate(all="ignore"):
+        for step in steps:
+            expected, got, names = both(step, x)
+            assert names == ["blocks", "part"]
+            np.testing.assert_allclose(got[0], expected[0], rtol=1e-5)

@@ -15,7 +15,7 @@ CODE, OUT, OUT_START, A, B = 0, 4, 5, 7, 11  # places of some
 # two operands.
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL = range(10)
 NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, LOG, TANH, SIGMOID, RELU, COPY = range(10, 20)
-MATMUL, SUM_ROWS = 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C)
+MATMUL, SUM_ROWS = 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C), of which each job makes a row
 SUM_COLUMNS, LARGEST_COLUMN = 22, 23  # (R, C) -> (R, 1)
 SUM_ALL = 24  # (R, C) -> (1, 1), where rows continue one another; of its result, each job makes a row
 

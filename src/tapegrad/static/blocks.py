@@ -2,9 +2,9 @@
 
 Op by op, every result of a large array goes out to memory and comes back. Here all steps are done for a block of a few
 thousand numbers, which stays in the cache, before the next; several threads take blocks. Operands may be whole arrays,
-single numbers, rows or columns that are broadcast. Sums and means of all numbers are steps, too, of which a block makes
-a part. A run that has been executed for as long as compiling takes gets a kernel of its own, if it has no rows or
-columns; the bits stay the same.
+single numbers, rows or columns that are broadcast. Sums and means are steps, too (`sums.py`). A run that has been
+executed for as long as compiling takes gets a kernel of its own, if it has nothing to do with rows or columns; the bits
+stay the same.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import threads
-from ..kernels.instructions import BUFFER, CHUNK, FIELDS, NUMBERS, PARTS, SPREAD, SQUARE, SUM_ALL
+from ..kernels.instructions import BUFFER, CHUNK, FIELDS, NUMBERS, PARTS, SPREAD, SQUARE, SUM_ALL, SUM_ROWS
 from ..kernels.workspace import Recycled
-from .machine import _BROADCAST, _MEAN, _SUM, COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
+from . import sums
+from .machine import _BROADCAST, COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
 from .program import Entry, Program, Variable
 from .runs import F4, Addresses, Numbers, Unsuitable, execute, gathered
 
@@ -31,7 +32,6 @@ _PARALLEL = 1 << 16
 _RECYCLED = 1 << 23  # numbers of an array which the system gives and takes each time, unless it is kept
 _WORTH = 1 << 32  # numbers, times steps, that the machine does in about the time in which a kernel is compiled
 _JOB = 1 << 16  # numbers, in such a kernel
-_WIDEST = 1 << 14  # numbers of a row, where rows or columns are broadcast: a block has whole rows
 
 
 def blocked(program: Program) -> Program:
@@ -49,8 +49,8 @@ def _is_patient(program: Program, entry: Entry) -> bool:
 def _suits(program: Program, entry: Entry) -> bool:
     out = program.kinds[entry.out]
     function = entry.function
-    if _is_sum(entry):
-        return _suits_as_sum(program, entry)
+    if sums.is_sum(entry):
+        return sums.instruction(program, entry) is not None and size(program.kinds[entry.arguments[0]]) > LARGEST
     if entry.effect or size(out) <= LARGEST or out.dtype not in (F4, bool):
         return False
     if (out.dtype == bool) != (function in COMPARISONS):
@@ -77,22 +77,9 @@ def _suits(program: Program, entry: Entry) -> bool:
     return True
 
 
-def _is_sum(entry: Entry) -> bool:
-    return entry.function in (_SUM, _MEAN)
-
-
-def _suits_as_sum(program: Program, entry: Entry) -> bool:
-    """Whether an entry adds up all numbers of a large array."""
-    (argument,) = entry.arguments
-    if entry.effect or type(argument) is not Variable:
-        return False
-    kind = program.kinds[argument]
-    return kind.dtype == F4 and size(kind) > LARGEST and size(program.kinds[entry.out]) == 1
-
-
 def _shape(program: Program, entry: Entry) -> tuple[int, ...]:
     """The shape of the numbers that an entry goes over."""
-    return program.kinds[entry.arguments[0] if _is_sum(entry) else entry.out].shape
+    return program.kinds[entry.arguments[0] if sums.is_sum(entry) else entry.out].shape
 
 
 def _spread(shape: tuple[int, ...], onto: tuple[int, ...]) -> str | None:
@@ -119,9 +106,7 @@ def _uniform(program: Program) -> dict[Any, Any]:
 
 
 def _instruction(entry: Entry) -> int:
-    """The machine's instruction for an entry."""
-    if _is_sum(entry):
-        return SUM_ALL
+    """The machine's instruction for an elementwise entry."""
     if entry.function is POWER or entry.function is np.power:
         return SQUARE
     return OF_TWO[entry.function] if entry.function in OF_TWO else OF_ONE[entry.function]
@@ -133,7 +118,7 @@ class Blocks:
     @staticmethod
     def joins(program: Program, run: dict[Variable, Entry], entry: Entry) -> bool:
         """Whether an entry may be in a run; what reads a sum may not, since a sum is known after the last block."""
-        if any(variable in run and _is_sum(run[variable]) for variable in entry.inputs()):
+        if any(variable in run and sums.is_sum(run[variable]) for variable in entry.inputs()):
             return False
         return _shape(program, next(iter(run.values()))) == _shape(program, entry)
 
@@ -148,25 +133,26 @@ class Blocks:
             self._check(entry, made, handed_on)
         steps = [entry for entry in entries if self._does_something(entry, handed_on)]
         # Sums by themselves are NumPy's: it adds up as quickly as memory is read.
-        elementwise = sum(not _is_sum(entry) for entry in steps)
+        elementwise = sum(not sums.is_sum(entry) for entry in steps)
         if elementwise == 0 or (elementwise == 1 and math.prod(self.shape) < _ALONE):
             raise Unsuitable(entries[0].out)
         operands = [self._uniform.get(variable, variable) for entry in steps for variable in entry.inputs()]
         self.inputs = list(dict.fromkeys(v for v in operands if type(v) is Variable and v not in made))
         spreads = {_spread(self._kinds[v].shape, self.shape) for v in self.inputs}
-        if spreads & {"row", "column"} and self.shape[-1] > _WIDEST:
+        self._sums = [sums.Sum(program, entry) for entry in steps if sums.is_sum(entry)]
+        by_rows = bool(spreads & {"row", "column"}) or any(each.instruction != SUM_ALL for each in self._sums)
+        if by_rows and self.shape[-1] > sums.WIDEST:
             raise Unsuitable(entries[0].out)
-        # One number a row, unless rows or columns are broadcast.
-        self._columns = self.shape[-1] if spreads & {"row", "column"} else 1
+        # One number a row, unless there is something to do with rows or columns.
+        self._columns = self.shape[-1] if by_rows else 1
         self._rows = math.prod(self.shape) // self._columns
-        self._block = max(1, _BLOCK // self._columns)
-        self._sums = [entry for entry in steps if _is_sum(entry)]
-        sums = [entry.out for entry in self._sums]
-        whole = [variable for variable in handed_on if variable not in sums]
+        self._block = max(1, _BLOCK // self._columns, *(each.fewest for each in self._sums))
+        added = [each.out for each in self._sums]
+        whole = [variable for variable in handed_on if variable not in added]
         self._whole = len(whole)
-        self._order = [[*whole, *sums].index(variable) for variable in handed_on]
+        self._order = [[*whole, *added].index(variable) for variable in handed_on]
         self._recycled = Recycled(self.shape, F4, len(whole)) if math.prod(self.shape) >= _RECYCLED else None
-        self._slots = {variable: 2 + i for i, variable in enumerate([*whole, *sums, *self.inputs])}
+        self._slots = {variable: 2 + i for i, variable in enumerate([*whole, *added, *self.inputs])}
         self._python = Numbers()
         self._pieces: dict[Variable, int] = {}
         self._code = self._written(steps)
@@ -183,27 +169,31 @@ class Blocks:
             if entry.out in handed_on:  # as a view it takes no memory
                 raise Unsuitable(entry.out)
             self._uniform[entry.out] = self._uniform.get(entry.arguments[0], entry.arguments[0])
-        if _is_sum(entry) and entry.arguments[0] in self._uniform:  # nothing to go over
+        if sums.is_sum(entry) and entry.arguments[0] in self._uniform:  # nothing to go over
             raise Unsuitable(entry.out)
 
     def _does_something(self, entry: Entry, handed_on: list[Variable]) -> bool:
         """Whether an entry is an instruction: no broadcast number, and no sum that nobody reads."""
-        return entry.out in handed_on if _is_sum(entry) else entry.out not in self._uniform
+        return entry.out in handed_on if sums.is_sum(entry) else entry.out not in self._uniform
 
     def _written(self, entries: list[Entry]) -> Any:
         last = {variable: place for place, entry in enumerate(entries) for variable in entry.inputs()}
         free: list[int] = []
         count = 0
         code = []
+        of_sums = {each.out: each.instruction for each in self._sums}
         for place, entry in enumerate(entries):
-            number = _instruction(entry)
+            number = of_sums[entry.out] if entry.out in of_sums else _instruction(entry)
             operands = [self._operand(argument) for argument in entry.arguments[: 1 if number == SQUARE else None]]
             if entry.out not in self._slots:
                 if free:
                     self._pieces[entry.out] = free.pop()
                 else:
                     self._pieces[entry.out], count = count, count + 1
-            out = (self._slots[entry.out], 0, 1) if number == SUM_ALL else self._operand(entry.out)[:3]
+            if entry.out in of_sums:
+                out = self._slots[entry.out], 0, self._columns if number == SUM_ROWS else 1
+            else:
+                out = self._operand(entry.out)[:3]
             first, second = operands[0], operands[-1]
             code.append([number, 0, self._columns, 0, *out, *first, *second])
             done = {v for v in entry.inputs() if last[v] == place} | ({entry.out} - last.keys())
@@ -228,7 +218,8 @@ class Blocks:
         parallel = self._rows * self._columns > _PARALLEL
         if self._to_do <= 0:
             self._compile()
-        parts = [np.empty(-(-self._rows // self._block), F4) for _ in self._sums]
+        blocks = -(-self._rows // self._block)
+        parts = [each.parts(self._rows, self._columns, blocks) for each in self._sums]
         results = [*whole, *parts]
         if self._kernel:
             jobs = -(-self._rows // _JOB)
@@ -238,17 +229,8 @@ class Blocks:
         else:
             execute(self._code, self._numbers, results, arrays, self._room, self._block, self._rows, parallel)
             self._to_do -= self._rows * len(self._code)
-        results = [*whole, *map(self._total, self._sums, parts)]
+        results = [*whole, *(each.total(part) for each, part in zip(self._sums, parts, strict=True))]
         return [results[place] for place in self._order]
-
-    def _total(self, entry: Entry, parts: Any) -> Any:
-        """The result of a sum or mean whose parts are known."""
-        shape = self._kinds[entry.out].shape
-        with np.errstate(all="ignore"):  # as the machine, which tells of nothing
-            total = np.float32(parts.sum(dtype=np.float64))
-            if entry.function is _MEAN:
-                total = np.float32(np.float64(total) / math.prod(self.shape))
-        return np.full(shape, total) if shape else total
 
     def _compile(self) -> None:
         from ..kernels import fused
