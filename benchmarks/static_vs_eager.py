@@ -1,15 +1,19 @@
 """tapegrad's own three ways to run a training step: eagerly, as a program, and as a program with fused steps.
 
 Also what an entry of a program costs beyond its NumPy call, what the first call costs, and a chain of elementwise ops
-on 16 million numbers beside copies of its inputs and outputs. The networks are those of `training.py`, the recurrent
-one unrolled by hand. Everything is timed in turns. Prints Markdown, and saves a plot where matplotlib is installed.
+on 16 million numbers beside copies of its inputs and outputs; and the memory that a step takes. The networks are those
+of `training.py`, the recurrent one unrolled by hand. Everything is timed in turns. Prints Markdown, and saves a plot
+where matplotlib is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
+import threading
 import time
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,6 +164,36 @@ def large(rounds: int) -> None:
           f"out: {copied:.0f} ms; ratio {chained / copied:.1f}.")  # fmt: skip
 
 
+def memory() -> None:
+    """The most that a step takes beyond what is there between steps: parameters, their gradients and velocities.
+
+    It runs in a thread of its own, which has nothing yet of what kernels keep to work in; so that is counted, too.
+    """
+    print("\nThe most memory that a step takes beyond what is there between steps, MB:\n")
+    names = ["eager", "program", "fused"]
+    row("step", *names)
+    row("---", *["---:"] * len(names))
+    for network in LOSSES:
+        row(network, *(f"{_peak(our_step(network, how)) / 1e6:.2f}" for how in names))
+
+
+def _peak(step: Callable[[], float]) -> int:
+    for _ in range(3):
+        step()
+    gc.collect()
+    tracemalloc.start()
+    step()  # what is there between steps is replaced by then, and known
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    thread = threading.Thread(target=step)
+    thread.start()
+    thread.join()
+    most = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    return most
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Training steps eagerly and as programs.")
     parser.add_argument("--rounds", type=int, default=15, help="how often everything is timed (default: 15)")
@@ -174,6 +208,7 @@ def main() -> None:
     modes(options.rounds, options.plot)
     entry(options.rounds)
     large(max(3, options.rounds // 3))
+    memory()
 
 
 if __name__ == "__main__":
