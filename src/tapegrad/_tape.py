@@ -394,7 +394,7 @@ def propagate(
             raise _released(entry)
     observers = mode.observers
     observed = bool(observers)
-    add = np.add
+    add, array = np.add, np.array
     owned: set[Entry] = set()  # whose gradient is an array made here, that may be added to in place
     op: Op | None = None
     index = 0
@@ -425,6 +425,14 @@ def propagate(
                 saved = _recordable(entry, saved)
             if traced:
                 saved = tuple([wrap(value) if isinstance(value, ndarray | np.generic) else value for value in saved])
+                if op.together is not None:
+                    before = [UNWANTED if parent is None else gradients[parent] for parent in entry.parents]
+                    wanted = {index: have for index, have in enumerate(before) if have is not UNWANTED}
+                    for index, total in op.together(g, saved, wanted).items():
+                        gradients[entry.parents[index]] = total  # type: ignore[index]
+                    if release:
+                        entry.saved = None
+                    continue
             params = entry.params
             rules = op.rules
             for parent in entry.parents:
@@ -435,7 +443,10 @@ def propagate(
                 if have is not None:
                     if have is UNWANTED:
                         continue
-                    if op.accumulate is not None and parent in owned:
+                    if op.accumulate is not None:
+                        if type(have) is ndarray and parent not in owned:
+                            have = array(have)
+                            owned.add(parent)
                         if observed:
                             gradients[parent] = _observed_accumulate(entry, index, g, have)
                         else:
@@ -454,12 +465,12 @@ def propagate(
                     d = _fit(op, d, parent)
                 if have is None:
                     gradients[parent] = d
-                elif parent in owned and not traced:
+                elif parent in owned:
                     add(have, d, have)
                 else:
                     have = gradients[parent] = have + d
                     # NumPy's scalars, and Rows, cannot be added to in place.
-                    if not create and type(have._array if traced else have) is ndarray:
+                    if type(have) is ndarray and not create:
                         owned.add(parent)
             if release:
                 entry.saved = None

@@ -57,7 +57,7 @@ def at_own_entry(name: str, leaf: Any) -> Tensor:
     return tensor
 
 
-class _Linearized:
+class Linearized:
     """A function's result at a point, and the tape that leads from it back to its arguments."""
 
     def __init__(
@@ -94,11 +94,22 @@ class _Linearized:
 
     def pull(self, cotangents: Sequence[Any], release: bool = False) -> list[Any]:
         """The gradient for each leaf of the arguments, given a cotangent for each leaf of the result."""
-        create = self.outside or (mode.recording and any(isinstance(g, Tensor) and g.requires_grad for g in cotangents))
+        return [self.as_argument(i, g) for i, g in enumerate(self.gradients(cotangents, (), release))]
+
+    def gradients(self, cotangents: Sequence[Any], before: Sequence[Any] = (), release: bool = False) -> list[Any]:
+        """The gradient for each leaf of the arguments, or None where none came to it.
+
+        A cotangent may be None: nobody used that leaf of the result. `before`, if given, are the gradients that the
+        arguments have already, or None; they are gone on with.
+        """
+        given = [g for g in (*cotangents, *before) if isinstance(g, Tensor)]
+        create = self.outside or (mode.recording and any(g.requires_grad for g in given))
         gradients = dict(self.reached)
+        for target, g in zip(self.targets, before, strict=False):
+            gradients[target] = None if g is None else cotangent(target, g, create)
         for y, g in zip(self.outputs, cotangents, strict=True):
             root = y._entry if isinstance(y, Tensor) else None
-            if root is not None and gradients[root] is not UNWANTED:
+            if root is not None and g is not None and gradients[root] is not UNWANTED:
                 if type(g) is Number:
                     g = wrap(np.float64(g._array), g._entry)
                 g = cotangent(root, g, create)
@@ -111,7 +122,7 @@ class _Linearized:
                     gradients[target] = g = target.watch.receive(target, g)
                 for observer in mode.observers:
                     observer.reached(target, g)
-        return [self.as_argument(i, gradients[target]) for i, target in enumerate(self.targets)]
+        return [gradients[target] for target in self.targets]
 
     def as_argument(self, place: int, g: Any) -> Any:
         """A gradient as what the argument's leaf at `place` was: a Python number, an array or a Tensor."""
@@ -157,7 +168,7 @@ def _entry(tensor: Tensor) -> Entry:
 
 def _of_some(
     name: str, function: Callable[..., Any], argnums: int | Sequence[int], args: Sequence[Any], kwargs: dict[str, Any]
-) -> tuple[_Linearized, Callable[[list[Any]], Any]]:
+) -> tuple[Linearized, Callable[[list[Any]], Any]]:
     """`function` linearized by the arguments `argnums`; and how their leaves become what the caller asked for."""
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for place in chosen:
@@ -175,7 +186,7 @@ def _of_some(
             every[place] = value
         return function(*every, **keywords)
 
-    at = _Linearized(name, of_chosen, [args[place] for place in places], kwargs)
+    at = Linearized(name, of_chosen, [args[place] for place in places], kwargs)
 
     def answer(leaves: list[Any]) -> Any:
         trees = at.rebuild_arguments(leaves)
@@ -236,7 +247,7 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], 
 
     `g` has the structure and the shapes of the result. The pullback may be called any number of times.
     """
-    at = _Linearized("vjp", function, args, {})
+    at = Linearized("vjp", function, args, {})
 
     def pullback(cotangents: Any) -> tuple[Any, ...]:
         trees = at.rebuild_arguments(at.pull(_matching("vjp: the cotangent", cotangents, at.result)))
@@ -254,7 +265,7 @@ def jvp(function: Callable[..., Any], args: Sequence[Any], tangents: Sequence[An
     """
     if not isinstance(args, list | tuple) or not isinstance(tangents, list | tuple):
         raise TypeError("jvp: expected a tuple of arguments and one of tangents, e.g. jvp(f, (x,), (v,))")
-    at = _Linearized("jvp", function, args, {})
+    at = Linearized("jvp", function, args, {})
     directions = _matching("jvp: the tangents", tuple(tangents), tuple(args))
     zeros = [_zero(y) for y in at.outputs]
     live = [k for k, y in enumerate(at.outputs) if isinstance(y, Tensor) and y._entry is not None]
@@ -266,7 +277,7 @@ def jvp(function: Callable[..., Any], args: Sequence[Any], tangents: Sequence[An
         with np.errstate(invalid="ignore"):  # the products of zeros and infinite slopes are not used
             return at.pull(every)
 
-    back = _Linearized("jvp", pulled, [zeros[k] for k in live], {})
+    back = Linearized("jvp", pulled, [zeros[k] for k in live], {})
     # What lies outside of the second pass alone is the first, and that ends here.
     back.outside = at.outside
     back.were_tensors = [any(at.were_tensors)] * len(live)
@@ -307,7 +318,7 @@ def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> 
     return jacobians
 
 
-def _stacked(at: _Linearized, rows: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> list[Any]:
+def _stacked(at: Linearized, rows: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> list[Any]:
     """For each argument, the gradients of all elements of a result of `shape` in one array."""
     if not rows:
         empty = [np.zeros(shape + x.shape, x.dtype) for x in at.inputs]
@@ -328,7 +339,7 @@ def hvp(function: Callable[..., Any], x: Any, v: Any) -> Any:
 
     The Hessian is symmetric, so this is the pullback of the gradient.
     """
-    at = _Linearized("hvp", grad(function), (x,), {})
+    at = Linearized("hvp", grad(function), (x,), {})
     return at.rebuild_arguments(at.pull(_matching("hvp: v", v, x)))[0]
 
 
