@@ -122,12 +122,8 @@ def made(function: Any, number: int, order: int, dtype: Any) -> Any:
         for parameter in parameters:
             parameter.grad = None
         x = tg.asarray(x)
-        if order == 1:
-            value, slope = tg.value_and_grad(loss)(x)
-            loss(x).backward()
-        else:
-            value, slope = tg.value_and_grad(loss)(x)
-            (slope * other).sum().backward()
+        value, slope = tg.value_and_grad(loss)(x)
+        (loss(x) if order == 1 else (slope * other).sum()).backward()
         return value.detach(), slope.detach(), [p.grad for p in parameters]
 
     return step
@@ -140,7 +136,7 @@ def arguments(number: int, dtype: Any) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(function=functions, number=numbers)
 def test_gradients_have_the_bits_of_the_function_by_itself(dtype: Any, function: Any, number: int) -> None:
     step = made(function, number, 1, dtype)
@@ -148,3 +144,113 @@ def test_gradients_have_the_bits_of_the_function_by_itself(dtype: Any, function:
     with np.errstate(all="ignore"):
         for x in arguments(number, dtype):
             bits(fast(x), step(x))
+    assert len(fast.programs) == 1
+
+
+@settings(max_examples=30)
+@given(function=functions, number=numbers)
+def test_gradients_of_gradients_are_those_of_the_function_by_itself(function: Any, number: int) -> None:
+    """The first ones to the last bit, though they are recorded; the second ones to the last digits."""
+    step = made(function, number, 2, np.float64)
+    fast = tg.compile(made(function, number, 2, np.float64), fuse=False)
+    with np.errstate(all="ignore"):
+        for x in arguments(number, np.float64):
+            *ours, second = fast(x)
+            *theirs, expected = step(x)
+            bits(ours, theirs)
+            for a, b in zip(second, expected, strict=True):
+                a, b = (np.zeros(SIZE) if g is None else g.numpy() for g in (a, b))
+                np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-7 * max(1, np.abs(b).max()))
+
+
+def agree(make: Any, *calls: Any) -> None:
+    """What `make` makes, by itself and compiled, has the same bits at each call."""
+    step, fast = make(), tg.compile(make(), fuse=False)
+    for x in calls:
+        bits(fast(x), step(x))
+
+
+@settings(max_examples=20)
+@given(number=numbers)
+def test_an_operand_that_is_given_twice_and_used_from_outside(number: int) -> None:
+    draw = np.random.default_rng(number)
+    start = draw.normal(size=SIZE)
+
+    def make() -> Any:
+        w = tg.tensor(start, requires_grad=True)
+
+        def step(x: Any) -> Any:
+            w.grad = None
+            y = tg.cond(x.sum() > 0, lambda a, b: a * x + b * w + a * w, lambda a, b: np.sin(a) * w - b * x * a, w, w)
+            (y * w + w * x).sum().backward()
+            return w.grad
+
+        return step
+
+    agree(make, *(draw.normal(size=SIZE) for _ in range(4)))
+
+
+@settings(max_examples=20)
+@given(number=numbers)
+def test_a_result_that_was_there_before(number: int) -> None:
+    """An operand as it is, one Tensor at two places, and the operands of a loop of no turns."""
+    draw = np.random.default_rng(number)
+    start = draw.normal(size=SIZE)
+
+    def make() -> Any:
+        w = tg.tensor(start, requires_grad=True)
+
+        def step(x: Any) -> Any:
+            w.grad = None
+            first, second, third = tg.cond(
+                x.sum() > 0, lambda w: (w, w, w * x), lambda w: ((y := w * x), w * 2, y), w * x
+            )
+            looped = tg.while_loop(lambda v: v.sum() < 0, lambda v: np.abs(v) * x * x + w * w, w * x)
+            (first * w + second * third + first * x + second * w + looped * looped * w).sum().backward()
+            return first.detach(), w.grad
+
+        return step
+
+    agree(make, *(draw.normal(size=SIZE) for _ in range(4)))
+
+
+def test_what_the_other_branch_uses_changes_no_sign_of_zero() -> None:
+    def make() -> Any:
+        w = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+        def step(x: Any) -> Any:
+            w.grad = None
+            before = (w * np.array([-0.0, 0.0, 1.0])).sum()
+            y = tg.cond(x.sum() > 0, lambda: x * w, lambda: x * 2)
+            (before + y.sum()).backward()
+            early = w.grad
+            w.grad = None
+            y = tg.cond(x.sum() > 0, lambda: x * w, lambda: x * 2)
+            ((w * np.array([-0.0, 0.0, 1.0])).sum() + y.sum()).backward()
+            return early, w.grad
+
+        return step
+
+    agree(make, *(np.full(3, x) for x in (-1.0, 1.0, -1.0, -0.0)))
+
+
+def test_what_was_not_used_has_zeros_in_a_program_and_nothing_by_itself() -> None:
+    def branch(w: Any, x: Any) -> Any:
+        return tg.cond(x.sum() > 0, lambda: x * w, lambda: x * 2)
+
+    def turns(w: Any, x: Any) -> Any:
+        return tg.while_loop(lambda v: v.sum() > 0, lambda v: v * w - 9, x)
+
+    for function in (branch, turns):
+        w = tg.tensor([1.0, 2.0], requires_grad=True)
+
+        def step(x: Any, function: Any = function, w: Any = w) -> Any:
+            w.grad = None
+            function(w, x).sum().backward()
+            return w.grad
+
+        fast = tg.compile(step, fuse=False)
+        for _ in range(3):
+            assert fast(np.full(2, -1.0)).tolist() == [0, 0]
+        with pytest.raises(tg.BackwardError, match="nothing was recorded"):
+            step(tg.asarray(np.full(2, -1.0)))

@@ -102,6 +102,21 @@ class Watch:
         return gradient
 
 
+class Together(Watch):
+    """What a pass does at an entry that stands for many ops, in place of rules: it goes on to all parents at once.
+
+    `go_on(g, saved, before)` is given the gradients that the parents have already, or None, by their places, and gives
+    those that they have then. The ops add to these one after the other, as they would if each had its own entry. A sum
+    of theirs, added to what was there, would have other last bits.
+    """
+
+    __slots__ = ("go_on",)
+
+    def __init__(self, go_on: Callable[[Any, tuple[Any, ...], dict[int, Any]], dict[int, Any]]) -> None:
+        super().__init__()
+        self.go_on = go_on
+
+
 def _add(old: Tensor | Rows, new: Tensor | Rows) -> Tensor | Rows:
     """The sum of two gradients: plain arrays are added without a record, recorded ones with one."""
     if isinstance(old, Rows) and isinstance(new, Rows):
@@ -412,6 +427,9 @@ def propagate(
             op = entry.op
             index = -1
             if entry.watch is not None:
+                if isinstance(entry.watch, Together):
+                    _go_on(entry, g, gradients, owned, linked, release)
+                    continue
                 g = entry.watch.receive(entry, g)
             if observed:
                 for observer in observers:
@@ -425,14 +443,6 @@ def propagate(
                 saved = _recordable(entry, saved)
             if traced:
                 saved = tuple([wrap(value) if isinstance(value, ndarray | np.generic) else value for value in saved])
-                if op.together is not None:
-                    before = [UNWANTED if parent is None else gradients[parent] for parent in entry.parents]
-                    wanted = {index: have for index, have in enumerate(before) if have is not UNWANTED}
-                    for index, total in op.together(g, saved, wanted).items():
-                        gradients[entry.parents[index]] = total  # type: ignore[index]
-                    if release:
-                        entry.saved = None
-                    continue
             params = entry.params
             rules = op.rules
             for parent in entry.parents:
@@ -481,6 +491,20 @@ def propagate(
     finally:
         if create and not recorded_outside:
             mode.set(False, observers)
+
+
+def _go_on(entry: Entry, g: Any, gradients: dict[Entry, Any], owned: set[Entry], linked: bool, release: bool) -> None:
+    """What `propagate` does at an entry with a `Together`."""
+    assert isinstance(entry.watch, Together)
+    if entry.saved is None:
+        raise _released(entry)
+    saved = _recordable(entry, entry.saved) if linked else entry.saved
+    wanted = {i: parent for i, parent in enumerate(entry.parents) if parent and gradients[parent] is not UNWANTED}
+    for place, total in entry.watch.go_on(g, saved, {i: gradients[parent] for i, parent in wanted.items()}).items():
+        gradients[wanted[place]] = total
+        owned.discard(wanted[place])
+    if release:
+        entry.saved = None
 
 
 def _released(entry: Entry) -> BackwardError:

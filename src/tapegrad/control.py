@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._pytree import contents, flatten, tree_map
-from ._tape import Entry, Tensor, Tracer, mode, next_serial, wrap
+from ._tape import Entry, Tensor, Together, Tracer, mode, next_serial, wrap
 from .debug.where import user_line
 from .errors import DTypeError, ShapeError, TraceError
 from .ops.shape import stack
 from .primitive import FULL, Op
 from .tensor import asarray
-from .transforms import Linearized, at_own_entry
+from .transforms import Cotangents, Linearized, at_own_entry, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    _Together = Callable[["_Cotangents", Sequence[Any], dict[int, Any]], dict[int, Any]]
 
 __all__ = ["cond", "scan", "while_loop"]
 
@@ -102,8 +100,9 @@ def scan(function: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -
             rows.append(leaves)
         return carry, rebuild([stack(column) for column in zip(*rows, strict=True)])
 
-    start, along = tree_map(asarray, carry), tree_map(asarray, xs)
-    return _run(loop, (start, along)) if mode.tracer is None else _traced("scan", loop, loop, (start, along))
+    start = tree_map(asarray, carry), tree_map(asarray, xs)
+    last, ys = _run(loop, start) if mode.tracer is None else _traced("scan", loop, loop, start)
+    return last, ys
 
 
 def _run(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
@@ -203,73 +202,36 @@ def _entry(name: str, call: Callable[..., list[Tensor]], inputs: Sequence[Tensor
     parents = tuple([x._entry if mode.recording else None for x in once])
     if any(parents):
         op = Op(f"{name}_inputs", function, broadcasts=False)
-        op.together = together = _together(name, of_once, len(outputs))
-        op.rules = tuple([None if parent is None else (_alone(together, i), FULL) for i, parent in enumerate(parents)])
-        shared = _tape_entry(op, parents, [x._array for x in once], (), np.dtype(np.float64))
+        shared = written(op, parents, (), np.dtype(np.float64), [x._array for x in once])
+        shared.watch = Together(_onward(name, of_once, len(outputs)))
         for place, y in enumerate(outputs):
             if y.dtype.kind == "f":
                 op = Op(name, function, broadcasts=False)
                 op.rules = ((_output_rule(place), FULL),)
-                y._entry = _tape_entry(op, (shared,), [None], y.shape, y.dtype)
+                y._entry = written(op, (shared,), y.shape, y.dtype)
                 for observer in mode.observers:
                     observer.recorded(y._entry, y)
     return outputs
 
 
-def _tape_entry(
-    op: Op, parents: tuple[Entry | None, ...], saved: list[Any], shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> Entry:
-    entry = Entry()
-    entry.op = op
-    entry.parents = parents
-    entry.params = None
-    entry.saved = (None, *saved)
-    entry.serial = next_serial()
-    entry.shape = shape
-    entry.dtype = dtype
-    entry.watch = None
-    return entry
-
-
 def _output_rule(place: int) -> Callable[..., Any]:
-    return lambda g, saved, shape, params: _Cotangents({place: g})
+    return lambda g, saved, shape, params: Cotangents({place: g})
 
 
-class _Cotangents(Tensor):
-    """The gradients of some outputs of an entry.
+def _onward(name: str, call: Callable[..., list[Tensor]], count: int) -> Callable[..., dict[int, Any]]:
+    """How a backward pass goes on to the inputs of `call`, which gives `count` outputs: by one more entry."""
 
-    For a backward pass it is the gradient of the tape's entry for the inputs: a Tensor, so that it adds up as one.
-    """
-
-    __slots__ = ("of_outputs",)
-
-    def __init__(self, of_outputs: dict[int, Tensor]) -> None:
-        super().__init__(np.zeros(()))
-        self.of_outputs = of_outputs
-
-    def __add__(self, other: _Cotangents) -> _Cotangents:  # type: ignore[override]
-        return _Cotangents(self.of_outputs | other.of_outputs)
-
-
-def _together(name: str, call: Callable[..., list[Tensor]], count: int) -> _Together:
-    """How a backward pass goes on through an entry to its inputs: one more entry of the program.
-
-    The ops of `call`, which gives `count` outputs, add to a gradient one after the other, the last one first. If the
-    sum of what they give were added to what came from later ops, it would have other last bits than by themselves. So
-    that entry is given the gradients that the inputs have already, and goes on adding to these.
-    """
-
-    def together(g: _Cotangents, saved: Sequence[Any], before: dict[int, Any]) -> dict[int, Any]:
+    def onward(g: Cotangents, saved: Sequence[Any], before: dict[int, Any]) -> dict[int, Any]:
         inputs = [_tensor(x) for x in saved[1:]]
         live = [place in g.of_outputs for place in range(count)]
         begun = {place: have is not None for place, have in before.items()}
-        given = [*[g.of_outputs[k] for k in range(count) if live[k]], *[h for h in before.values() if h is not None]]
-        totals = _entry(
-            f"{name}_gradient", _gradient(name, call, len(inputs), live, begun), [*inputs, *map(_tensor, given)]
-        )
+        cotangents = [_tensor(g.of_outputs[place]) for place in sorted(g.of_outputs)]
+        given = [_tensor(have) for have in before.values() if have is not None]
+        pulled = _gradient(name, call, len(inputs), live, begun)
+        totals = _entry(f"{name}_gradient", pulled, [*inputs, *cotangents, *given])
         return dict(zip(before, totals, strict=True))
 
-    return together
+    return onward
 
 
 def _gradient(
@@ -296,11 +258,6 @@ def _gradient(
         return [_nothing(x) if g is None else _tensor(g) for x, g in zip(at.inputs, totals, strict=True)]
 
     return pulled
-
-
-def _alone(together: _Together, place: int) -> Callable[..., Any]:
-    """The rule of one input, for a backward pass after the trace."""
-    return lambda g, saved, shape, params: together(g, saved, {place: None})[place]
 
 
 def _tensor(x: Any) -> Tensor:

@@ -55,22 +55,20 @@ class Recorder(Protocol):
 class Op:
     """What an entry says that ran: a name, a function, and its rules in the one form that backward calls."""
 
-    __slots__ = ("accumulate", "broadcasts", "function", "kept", "name", "needs", "rules", "together")
+    __slots__ = ("accumulate", "broadcasts", "function", "kept", "name", "needs", "rules")
 
     name: str
     function: Callable[..., Any]
     rules: tuple[tuple[Callable[..., Any], int] | None, ...]
     needs: tuple[frozenset[int], ...]  # which places of `saved` each rule asks for
     broadcasts: bool
-    accumulate: Callable[[Any, Any, Any], Any] | None  # adds to the gradient that is there, in place of `+` and the rule
-    together: Callable[..., dict[int, Any]] | None  # in a program: goes on from the parents' gradients, all at once
+    accumulate: Callable[[Any, Any, Any], Any] | None
 
     def __init__(self, name: str, function: Callable[..., Any], broadcasts: bool) -> None:
         self.name = name
         self.function = function
         self.broadcasts = broadcasts
         self.accumulate = None
-        self.together = None
         self.rules = ()
         self.needs = ()
         self.kept: dict[tuple[bool, ...], tuple[bool, ...]] = {}

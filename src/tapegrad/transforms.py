@@ -18,7 +18,7 @@ import numpy as np
 from . import random
 from ._number import Number
 from ._pytree import flatten, leaves_like
-from ._tape import UNWANTED, Entry, Tensor, collect, cotangent, mode, next_serial, propagate, recording, wrap
+from ._tape import UNWANTED, Entry, Tensor, Together, collect, cotangent, mode, next_serial, propagate, recording, wrap
 from .errors import BackwardError, DTypeError, ShapeError
 from .ops.shape import reshape, stack
 from .primitive import FULL, Op, primitive, settled
@@ -348,7 +348,8 @@ def hvp(function: Callable[..., Any], x: Any, v: Any) -> Any:
 #
 # A checkpointed run is on the tape as one entry for what it was computed from, its inputs, and one more for each of
 # its outputs, whose only parent that is. A backward pass carries the outputs' gradients to the inputs' entry, where
-# the function is run again, once for all of them, and differentiated. What that needs lives in the pass alone.
+# the function is run again, once for all of them, and differentiated: what its ops give is added, one by one, to what
+# the inputs were given by later ops. What that needs lives in the pass alone.
 
 
 def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -380,7 +381,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         parents = _reached_before(new.values(), start)
         given = {x._entry for x in frozen if isinstance(x, Tensor)}
         recomputation = _Recomputation(run, draws, parents, [p for p in parents if p not in given])
-        inputs = _written(_inputs_op(len(parents)), parents, (), np.dtype(np.float64))
+        inputs = written(Op("checkpoint_inputs", run, broadcasts=False), parents, (), np.dtype(np.float64))
+        inputs.watch = Together(recomputation.onward)
         for k in new:
             outputs[k] = _output(recomputation, inputs, k, outputs[k])
         return rebuild_output(outputs)
@@ -388,13 +390,15 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     return checkpointed
 
 
-def _written(op: Op, parents: Sequence[Entry], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Entry:
-    """An entry that keeps nothing."""
+def written(
+    op: Op, parents: Sequence[Entry | None], shape: tuple[int, ...], dtype: np.dtype[Any], saved: Sequence[Any] = ()
+) -> Entry:
+    """An entry that keeps nothing but `saved`, which is one for each parent."""
     entry = Entry()
     entry.op = op
     entry.parents = tuple(parents)
     entry.params = None
-    entry.saved = (None,) * (len(parents) + 1)
+    entry.saved = (None, *saved) if saved else (None,) * (len(parents) + 1)
     entry.serial = next_serial()
     entry.shape = shape
     entry.dtype = dtype
@@ -405,45 +409,28 @@ def _written(op: Op, parents: Sequence[Entry], shape: tuple[int, ...], dtype: np
 def _output(recomputation: _Recomputation, inputs: Entry, place: int, y: Tensor) -> Tensor:
     """The output `y` of a checkpointed run, at an entry of its own in place of those that led to it."""
     op = Op("checkpoint", recomputation.run, broadcasts=False)
-    op.rules = ((lambda g, saved, shape, params: _Gradients(recomputation, {place: g}), FULL),)
-    entry = _written(op, [inputs], y.shape, y.dtype)
+    op.rules = ((lambda g, saved, shape, params: Cotangents({place: g}), FULL),)
+    entry = written(op, [inputs], y.shape, y.dtype)
     out = Number(y._array, entry) if type(y) is Number else wrap(y._array, entry)
     for observer in mode.observers:
         observer.recorded(entry, out)
     return out
 
 
-def _inputs_op(count: int) -> Op:
-    def rule(index: int) -> Callable[..., Any]:
-        return lambda g, saved, shape, params: g.of_input(index)
+class Cotangents(Tensor):
+    """The gradients of some outputs of an entry that stands for many ops, by their places.
 
-    op = Op("checkpoint_inputs", _Gradients, broadcasts=False)
-    op.rules = tuple((rule(i), FULL) for i in range(count))
-    return op
-
-
-class _Gradients(Tensor):
-    """The gradients of the outputs of a checkpointed run, which become those of its inputs on demand.
-
-    For a backward pass it is the gradient of the inputs' entry: a Tensor, so that whoever watches the pass finds one.
+    For a backward pass it is the gradient of the inputs' entry: a Tensor, so that it adds up as one.
     """
 
-    __slots__ = ("of_inputs", "of_outputs", "recomputation")
+    __slots__ = ("of_outputs",)
 
-    def __init__(self, recomputation: _Recomputation, of_outputs: dict[int, Any]) -> None:
+    def __init__(self, of_outputs: dict[int, Any]) -> None:
         super().__init__(np.zeros(()))
-        self.recomputation = recomputation
         self.of_outputs = of_outputs
-        self.of_inputs: list[Any] = []
 
-    def __add__(self, other: _Gradients) -> _Gradients:  # type: ignore[override]
-        return _Gradients(self.recomputation, self.of_outputs | other.of_outputs)
-
-    def of_input(self, index: int) -> Any:
-        if not self.of_inputs:
-            self.of_inputs = self.recomputation.gradients(self.of_outputs)
-        gradient, self.of_inputs[index] = self.of_inputs[index], None  # each is asked for once
-        return gradient
+    def __add__(self, other: Cotangents) -> Cotangents:  # type: ignore[override]
+        return Cotangents(self.of_outputs | other.of_outputs)
 
 
 class _Recomputation:
@@ -459,8 +446,9 @@ class _Recomputation:
         tensors = [entry.watch.tensor for entry in held if entry.op is None and entry.watch is not None]
         self.values = [(ref, tensor._array) for ref in tensors if ref is not None and (tensor := ref()) is not None]
 
-    def gradients(self, of_outputs: dict[int, Any]) -> list[Any]:
-        """The gradient of each parent, given those of some outputs."""
+    def onward(self, g: Cotangents, saved: Sequence[Any], before: dict[int, Any]) -> dict[int, Any]:
+        """The gradient of each parent in `before`, given those of some outputs and what the parents have already."""
+        of_outputs = g.of_outputs
         now, start = random.get_state(), next_serial()
         random.set_state(self.draws)
         try:
@@ -476,13 +464,14 @@ class _Recomputation:
                 "values; what it depends on must not change between the forward and the backward pass"
             )
         order, gradients = collect([new[k] for k in of_outputs], self.parents)
-        for k, g in of_outputs.items():
-            before = gradients[new[k]]
-            gradients[new[k]] = g if before is None else before + g
+        for k, of_output in of_outputs.items():
+            have = gradients[new[k]]
+            gradients[new[k]] = of_output if have is None else have + of_output
+        for place, have in before.items():
+            gradients[self.parents[place]] = have
         create = any(isinstance(g, Tensor) for g in of_outputs.values())
         propagate(order, gradients, create=create, release=not create)
-        found = [gradients[parent] for parent in self.parents]
-        return [np.zeros(p.shape, p.dtype) if g is None else g for g, p in zip(found, self.parents, strict=True)]
+        return {place: gradients[self.parents[place]] for place in before}
 
 
 def _written_since(start: int, outputs: Sequence[Any]) -> dict[int, Entry]:
