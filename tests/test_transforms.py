@@ -1003,8 +1003,8 @@ def test_a_checkpoint_changes_no_bit(number):
         def step(x):
             w.grad = None
             h = x * w
-            first, second = around(lambda h: (np.tanh(h * w) * w + h[0], w[::-1] * h[1:2]))(h)
-            (first * w + second * h + w[[0, 0, 2]]).sum().backward()
+            first, second, again = around(lambda h: ((y := np.tanh(h * w) * w + h[0]), w[::-1] * h[1:2], y))(h)
+            (first * w + second * h + w[[0, 0, 2]] + again * h + first * x).sum().backward()
             return w.grad
 
         return step

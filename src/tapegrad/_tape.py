@@ -454,7 +454,7 @@ def propagate(
                     if have is UNWANTED:
                         continue
                     if op.accumulate is not None:
-                        if type(have) is ndarray and parent not in owned:
+                        if parent not in owned and type(have) is ndarray:
                             have = array(have)
                             owned.add(parent)
                         if observed:

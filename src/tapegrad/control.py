@@ -2,7 +2,10 @@
 
 By themselves they are Python's: the functions run on Tensors, and every op is recorded as always. While a program is
 traced, one of them is a single entry, whose functions run anew at each replay, on that call's values. Its gradient is
-an entry of the same kind, which runs the functions again and differentiates what they did; so every order exists.
+an entry of the same kind, which runs the functions again and differentiates what they did; so every order exists. That
+entry is given the gradients that the inputs have from later ops, and goes on adding to these, so the bits are those of
+the functions by themselves. Those of gradients of gradients need not be: what comes to a value inside from its gradient
+and what comes to it from the outputs goes back in two entries, and rounds in each.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ def cond(predicate: Any, true_function: Callable[..., Any], false_function: Call
     """`true_function(*operands)` where `predicate`, one number, holds, and `false_function(*operands)` otherwise.
 
     Only the chosen function runs. In a program both must give containers of the same shapes and dtypes: ShapeError
-    or DTypeError says where they do not; and what only the other one uses has a gradient there, of zeros.
+    or DTypeError says where they do not; and what only the other one uses has a gradient there, of zeros, where it has
+    none otherwise. A recorded operand that is given as it is becomes another Tensor, at an entry of its own.
     """
     if np.shape(predicate) != ():
         raise ShapeError(
@@ -117,13 +121,14 @@ def _run(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         return result
     leaves, rebuild = flatten(result)
     known: set[Entry] = set()
+    own: dict[int, Tensor] = {}
     for place, leaf in enumerate(leaves):
         entry = leaf._entry if isinstance(leaf, Tensor) else None
         if entry is not None:
             if entry.serial < start or entry in known:
-                leaves[place] = at_own_entry("result", leaf)
+                own[place] = at_own_entry("result", leaf)
             known.add(entry)
-    return rebuild(leaves) if known else result
+    return rebuild([own.get(place, leaf) for place, leaf in enumerate(leaves)]) if own else result
 
 
 def _same_kinds(what: str, one: Any, other: Any) -> None:

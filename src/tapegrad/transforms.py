@@ -383,8 +383,10 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         recomputation = _Recomputation(run, draws, parents, [p for p in parents if p not in given])
         inputs = written(Op("checkpoint_inputs", run, broadcasts=False), parents, (), np.dtype(np.float64))
         inputs.watch = Together(recomputation.onward)
-        for k in new:
-            outputs[k] = _output(recomputation, inputs, k, outputs[k])
+        first: dict[Entry, int] = {}  # a result that is there twice is one Tensor, as it is without the checkpoint
+        for k, entry in new.items():
+            place = first.setdefault(entry, k)
+            outputs[k] = outputs[place] if place < k else _output(recomputation, inputs, k, outputs[k])
         return rebuild_output(outputs)
 
     return checkpointed
