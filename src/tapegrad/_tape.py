@@ -409,7 +409,7 @@ def propagate(
             raise _released(entry)
     observers = mode.observers
     observed = bool(observers)
-    add, array = np.add, np.array
+    add = np.add
     owned: set[Entry] = set()  # whose gradient is an array made here, that may be added to in place
     op: Op | None = None
     index = 0
@@ -427,7 +427,7 @@ def propagate(
             op = entry.op
             index = -1
             if entry.watch is not None:
-                if isinstance(entry.watch, Together):
+                if op is not None and isinstance(entry.watch, Together):
                     _go_on(entry, g, gradients, owned, linked, release)
                     continue
                 g = entry.watch.receive(entry, g)
@@ -455,7 +455,7 @@ def propagate(
                         continue
                     if op.accumulate is not None:
                         if parent not in owned and type(have) is ndarray:
-                            have = array(have)
+                            have = np.array(have)
                             owned.add(parent)
                         if observed:
                             gradients[parent] = _observed_accumulate(entry, index, g, have)
