@@ -102,6 +102,21 @@ class Watch:
         return gradient
 
 
+class Together(Watch):
+    """What a pass does at an entry that stands for many ops, in place of rules: it goes on to all parents at once.
+
+    `go_on(g, saved, before)` is given the gradients that the parents have already, or None, by their places, and gives
+    those that they have then. The ops add to these one after the other, as they would if each had its own entry. A sum
+    of theirs, added to what was there, would have other last bits.
+    """
+
+    __slots__ = ("go_on",)
+
+    def __init__(self, go_on: Callable[[Any, tuple[Any, ...], dict[int, Any]], dict[int, Any]]) -> None:
+        super().__init__()
+        self.go_on = go_on
+
+
 def _add(old: Tensor | Rows, new: Tensor | Rows) -> Tensor | Rows:
     """The sum of two gradients: plain arrays are added without a record, recorded ones with one."""
     if isinstance(old, Rows) and isinstance(new, Rows):
@@ -412,6 +427,9 @@ def propagate(
             op = entry.op
             index = -1
             if entry.watch is not None:
+                if op is not None and isinstance(entry.watch, Together):
+                    _go_on(entry, g, gradients, owned, linked, release)
+                    continue
                 g = entry.watch.receive(entry, g)
             if observed:
                 for observer in observers:
@@ -435,7 +453,10 @@ def propagate(
                 if have is not None:
                     if have is UNWANTED:
                         continue
-                    if op.accumulate is not None and parent in owned:
+                    if op.accumulate is not None:
+                        if parent not in owned and type(have) is ndarray:
+                            have = np.array(have)
+                            owned.add(parent)
                         if observed:
                             gradients[parent] = _observed_accumulate(entry, index, g, have)
                         else:
@@ -454,12 +475,12 @@ def propagate(
                     d = _fit(op, d, parent)
                 if have is None:
                     gradients[parent] = d
-                elif parent in owned and not traced:
+                elif parent in owned:
                     add(have, d, have)
                 else:
                     have = gradients[parent] = have + d
                     # NumPy's scalars, and Rows, cannot be added to in place.
-                    if not create and type(have._array if traced else have) is ndarray:
+                    if type(have) is ndarray and not create:
                         owned.add(parent)
             if release:
                 entry.saved = None
@@ -470,6 +491,20 @@ def propagate(
     finally:
         if create and not recorded_outside:
             mode.set(False, observers)
+
+
+def _go_on(entry: Entry, g: Any, gradients: dict[Entry, Any], owned: set[Entry], linked: bool, release: bool) -> None:
+    """What `propagate` does at an entry with a `Together`."""
+    assert isinstance(entry.watch, Together)
+    if entry.saved is None:
+        raise _released(entry)
+    saved = _recordable(entry, entry.saved) if linked else entry.saved
+    wanted = {i: parent for i, parent in enumerate(entry.parents) if parent and gradients[parent] is not UNWANTED}
+    for place, total in entry.watch.go_on(g, saved, {i: gradients[parent] for i, parent in wanted.items()}).items():
+        gradients[wanted[place]] = total
+        owned.discard(wanted[place])
+    if release:
+        entry.saved = None
 
 
 def _released(entry: Entry) -> BackwardError:

@@ -2,7 +2,10 @@
 
 By themselves they are Python's: the functions run on Tensors, and every op is recorded as always. While a program is
 traced, one of them is a single entry, whose functions run anew at each replay, on that call's values. Its gradient is
-an entry of the same kind, which runs the functions again and differentiates what they did; so every order exists.
+an entry of the same kind, which runs the functions again and differentiates what they did; so every order exists. That
+entry is given the gradients that the inputs have from later ops, and goes on adding to these, so the bits are those of
+the functions by themselves. Those of gradients of gradients need not be: what comes to a value inside from its gradient
+and what comes to it from the outputs goes back in two entries, and rounds in each.
 """
 
 from __future__ import annotations
@@ -13,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._pytree import contents, flatten, tree_map
-from ._tape import Entry, Tensor, Tracer, mode, next_serial, wrap
+from ._tape import Entry, Tensor, Together, Tracer, mode, next_serial, wrap
 from .debug.where import user_line
 from .errors import DTypeError, ShapeError, TraceError
 from .ops.shape import stack
 from .primitive import FULL, Op
 from .tensor import asarray
-from .transforms import vjp
+from .transforms import Cotangents, Linearized, at_own_entry, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +34,8 @@ def cond(predicate: Any, true_function: Callable[..., Any], false_function: Call
     """`true_function(*operands)` where `predicate`, one number, holds, and `false_function(*operands)` otherwise.
 
     Only the chosen function runs. In a program both must give containers of the same shapes and dtypes: ShapeError
-    or DTypeError says where they do not; and what only the other one uses has a gradient there, of zeros.
+    or DTypeError says where they do not; and what only the other one uses has a gradient there, of zeros, where it has
+    none otherwise. A recorded operand that is given as it is becomes another Tensor, at an entry of its own.
     """
     if np.shape(predicate) != ():
         raise ShapeError(
@@ -39,7 +43,7 @@ def cond(predicate: Any, true_function: Callable[..., Any], false_function: Call
             "or choose for each element with tapegrad.where"
         )
     if mode.tracer is None or not isinstance(predicate, Tensor):
-        return (true_function if predicate else false_function)(*operands)
+        return _run(true_function if predicate else false_function, operands)
 
     def choose(predicate: Tensor, *operands: Any) -> Any:
         return (true_function if predicate else false_function)(*operands)
@@ -75,7 +79,7 @@ def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *state: 
         return step(state)
 
     start = tree_map(asarray, state)
-    result = loop(*start) if mode.tracer is None else _traced("while_loop", loop, once, start)
+    result = _run(loop, start) if mode.tracer is None else _traced("while_loop", loop, once, start)
     return result[0] if len(state) == 1 else result
 
 
@@ -100,8 +104,31 @@ def scan(function: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -
             rows.append(leaves)
         return carry, rebuild([stack(column) for column in zip(*rows, strict=True)])
 
-    start, along = tree_map(asarray, carry), tree_map(asarray, xs)
-    return loop(start, along) if mode.tracer is None else _traced("scan", loop, loop, (start, along))
+    start = tree_map(asarray, carry), tree_map(asarray, xs)
+    last, ys = _run(loop, start) if mode.tracer is None else _traced("scan", loop, loop, start)
+    return last, ys
+
+
+def _run(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """`function(*arguments)`, with results that were there before, or are there twice, at entries of their own.
+
+    So what flows back to a result adds up by itself before it is added to what flows back to, say, the operand that was
+    given as it is; and a program, of which every result is another variable, has the bits of the function by itself.
+    """
+    start = next_serial()
+    result = function(*arguments)
+    if not mode.recording or isinstance(mode.tracer, _Seen):  # which looks for the Tensors that are used, themselves
+        return result
+    leaves, rebuild = flatten(result)
+    known: set[Entry] = set()
+    own: dict[int, Tensor] = {}
+    for place, leaf in enumerate(leaves):
+        entry = leaf._entry if isinstance(leaf, Tensor) else None
+        if entry is not None:
+            if entry.serial < start or entry in known:
+                own[place] = at_own_entry("result", leaf)
+            known.add(entry)
+    return rebuild([own.get(place, leaf) for place, leaf in enumerate(leaves)]) if own else result
 
 
 def _same_kinds(what: str, one: Any, other: Any) -> None:
@@ -132,7 +159,7 @@ def _traced(name: str, run: Callable[..., Any], sample: Callable[..., Any], argu
     """
     if isinstance(mode.tracer, _Seen):  # a part of another one's functions
         sample(*arguments)
-        return run(*arguments)
+        return _run(run, arguments)
     leaves, rebuild = flatten(arguments)
     places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
     operands = [leaves[place] for place in places]
@@ -152,7 +179,7 @@ def _traced(name: str, run: Callable[..., Any], sample: Callable[..., Any], argu
 
     def call(*inputs: Tensor) -> list[Tensor]:
         with _standing_for(captured, inputs[count:]):
-            results = [asarray(y) for y in flatten(run(*filled(inputs[:count])))[0]]
+            results = [asarray(y) for y in flatten(_run(run, filled(inputs[:count])))[0]]
             return [wrap(y._array, y._entry) for y in results]  # which stay as they are when the others go back
 
     return rebuild_output(_entry(name, call, [*operands, *captured]))
@@ -160,105 +187,91 @@ def _traced(name: str, run: Callable[..., Any], sample: Callable[..., Any], argu
 
 def _entry(name: str, call: Callable[..., list[Tensor]], inputs: Sequence[Tensor]) -> list[Tensor]:
     """What `call` makes of `inputs`, written down as one entry of the program, and recorded if they are."""
+    if mode.tracer is None:
+        return call(*inputs)
+    # A Tensor that is an input twice is one: what flows back to it adds up in one place.
+    places: dict[tuple[int, int], int] = {}
+    slots = [places.setdefault((id(x._array), id(x._entry)), len(places)) for x in inputs]
+    once = [inputs[slots.index(slot)] for slot in range(len(places))]
+
+    def of_once(*tensors: Tensor) -> list[Tensor]:
+        return call(*[tensors[slot] for slot in slots])
 
     def function(*arrays: Any) -> tuple[Any, ...]:
         with _apart(None, recording=False):
             # Arrays of their own, since a result may be one of the inputs, and another one the next time.
-            return tuple([np.asarray(y._array).view() for y in call(*map(wrap, arrays))])
+            return tuple([np.asarray(y._array).view() for y in of_once(*map(wrap, arrays))])
 
-    if mode.tracer is None:
-        return call(*inputs)
-    outputs = list(map(wrap, function(*[x._array for x in inputs])))
-    mode.tracer.ran(name, function, inputs, outputs)
-    parents = tuple([x._entry if mode.recording else None for x in inputs])
+    outputs = list(map(wrap, function(*[x._array for x in once])))
+    mode.tracer.ran(name, function, once, outputs)
+    parents = tuple([x._entry if mode.recording else None for x in once])
     if any(parents):
         op = Op(f"{name}_inputs", function, broadcasts=False)
-        op.rules = tuple([None if parent is None else (_input_rule(i), FULL) for i, parent in enumerate(parents)])
-        shared = _tape_entry(op, parents, [x._array for x in inputs], (), np.dtype(np.float64))
-        kinds = [(y.shape, y.dtype) for y in outputs]
+        shared = written(op, parents, (), np.dtype(np.float64), [x._array for x in once])
+        shared.watch = Together(_onward(name, of_once, len(outputs)))
         for place, y in enumerate(outputs):
             if y.dtype.kind == "f":
                 op = Op(name, function, broadcasts=False)
-                op.rules = ((_output_rule(name, call, kinds, place), FULL),)
-                y._entry = _tape_entry(op, (shared,), [None], y.shape, y.dtype)
+                op.rules = ((_output_rule(place), FULL),)
+                y._entry = written(op, (shared,), y.shape, y.dtype)
                 for observer in mode.observers:
                     observer.recorded(y._entry, y)
     return outputs
 
 
-def _tape_entry(
-    op: Op, parents: tuple[Entry | None, ...], saved: list[Any], shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> Entry:
-    entry = Entry()
-    entry.op = op
-    entry.parents = parents
-    entry.params = None
-    entry.saved = (None, *saved)
-    entry.serial = next_serial()
-    entry.shape = shape
-    entry.dtype = dtype
-    entry.watch = None
-    return entry
+def _output_rule(place: int) -> Callable[..., Any]:
+    return lambda g, saved, shape, params: Cotangents({place: g})
 
 
-def _input_rule(index: int) -> Callable[..., Any]:
-    return lambda g, saved, shape, params: g.of_input(index, saved[1:])
+def _onward(name: str, call: Callable[..., list[Tensor]], count: int) -> Callable[..., dict[int, Any]]:
+    """How a backward pass goes on to the inputs of `call`, which gives `count` outputs: by one more entry."""
 
+    def onward(g: Cotangents, saved: Sequence[Any], before: dict[int, Any]) -> dict[int, Any]:
+        inputs = [_tensor(x) for x in saved[1:]]
+        live = [place in g.of_outputs for place in range(count)]
+        begun = {place: have is not None for place, have in before.items()}
+        cotangents = [_tensor(g.of_outputs[place]) for place in sorted(g.of_outputs)]
+        given = [_tensor(have) for have in before.values() if have is not None]
+        pulled = _gradient(name, call, len(inputs), live, begun)
+        totals = _entry(f"{name}_gradient", pulled, [*inputs, *cotangents, *given])
+        return dict(zip(before, totals, strict=True))
 
-def _output_rule(name: str, call: Callable[..., list[Tensor]], kinds: list[Any], place: int) -> Callable[..., Any]:
-    return lambda g, saved, shape, params: _Cotangents(name, call, kinds, {place: g})
-
-
-class _Cotangents(Tensor):
-    """The gradients of some outputs of an entry, which become those of its inputs on demand.
-
-    For a backward pass it is the gradient of the tape's entry for the inputs: a Tensor, so that it adds up as one.
-    """
-
-    __slots__ = ("call", "kinds", "name", "of_inputs", "of_outputs")
-
-    def __init__(
-        self, name: str, call: Callable[..., list[Tensor]], kinds: list[Any], of_outputs: dict[int, Tensor]
-    ) -> None:
-        super().__init__(np.zeros(()))
-        self.name = name
-        self.call = call
-        self.kinds = kinds
-        self.of_outputs = of_outputs
-        self.of_inputs: dict[int, Tensor] = {}
-
-    def __add__(self, other: _Cotangents) -> _Cotangents:  # type: ignore[override]
-        return _Cotangents(self.name, self.call, self.kinds, self.of_outputs | other.of_outputs)
-
-    def of_input(self, index: int, inputs: Sequence[Any]) -> Tensor:
-        """The gradient of one input; all of them are computed at the first question."""
-        if not self.of_inputs:
-            inputs = [x if isinstance(x, Tensor) else wrap(x) for x in inputs]
-            floats = [i for i, x in enumerate(inputs) if x.dtype.kind == "f"]
-            call = _gradient(self.call, self.kinds, len(inputs), floats, list(self.of_outputs))
-            gradients = _entry(f"{self.name}_gradient", call, [*inputs, *self.of_outputs.values()])
-            self.of_inputs = dict(zip(floats, gradients, strict=True))
-        return self.of_inputs[index]
+    return onward
 
 
 def _gradient(
-    call: Callable[..., list[Tensor]], kinds: list[Any], count: int, floats: list[int], places: list[int]
+    name: str, call: Callable[..., list[Tensor]], count: int, live: list[bool], begun: dict[int, bool]
 ) -> Callable[..., list[Tensor]]:
-    """What makes of `count` inputs, and of the gradients of the outputs at `places`, the gradients of `floats`."""
+    """What makes the gradients of some inputs of `call`: those in `begun`, which tells whether they have one already.
+
+    It takes all the `count` inputs, then the gradients of the `live` outputs, and then those that there are already.
+    """
 
     def pulled(*tensors: Tensor) -> list[Tensor]:
-        def of_floats(*changing: Tensor) -> list[Tensor]:
-            inputs = list(tensors[:count])
-            for place, x in zip(floats, changing, strict=True):
-                inputs[place] = x
-            return call(*inputs)
+        inputs, rest = tensors[:count], iter(tensors[count:])
+        cotangents = [next(rest) if is_live else None for is_live in live]
+        before = [next(rest) if has_one else None for has_one in begun.values()]
 
-        _, pullback = vjp(of_floats, *[tensors[place] for place in floats])
-        given = dict(zip(places, tensors[count:], strict=True))
-        every = [given[k] if k in given else np.zeros(shape, dtype) for k, (shape, dtype) in enumerate(kinds)]
-        return list(map(asarray, pullback(every)))
+        def of_some(*changing: Tensor) -> list[Tensor]:
+            every = list(inputs)
+            for place, x in zip(begun, changing, strict=True):
+                every[place] = x
+            return call(*every)
+
+        at = Linearized(name, of_some, [inputs[place] for place in begun], {})
+        totals = at.gradients(cotangents, before)
+        return [_nothing(x) if g is None else _tensor(g) for x, g in zip(at.inputs, totals, strict=True)]
 
     return pulled
+
+
+def _tensor(x: Any) -> Tensor:
+    return x if isinstance(x, Tensor) else wrap(x)
+
+
+def _nothing(like: Tensor) -> Tensor:
+    """Zeros for an input that was not used: negative ones, since these change nothing that is added to them."""
+    return wrap(np.full(like.shape, -0.0, like.dtype))
 
 
 class _Seen(Tracer):

@@ -18,7 +18,7 @@ import numpy as np
 from . import random
 from ._number import Number
 from ._pytree import flatten, leaves_like
-from ._tape import UNWANTED, Entry, Tensor, collect, cotangent, mode, next_serial, propagate, recording, wrap
+from ._tape import UNWANTED, Entry, Tensor, Together, collect, cotangent, mode, next_serial, propagate, recording, wrap
 from .errors import BackwardError, DTypeError, ShapeError
 from .ops.shape import reshape, stack
 from .primitive import FULL, Op, primitive, settled
@@ -57,7 +57,7 @@ def at_own_entry(name: str, leaf: Any) -> Tensor:
     return tensor
 
 
-class _Linearized:
+class Linearized:
     """A function's result at a point, and the tape that leads from it back to its arguments."""
 
     def __init__(
@@ -94,11 +94,22 @@ class _Linearized:
 
     def pull(self, cotangents: Sequence[Any], release: bool = False) -> list[Any]:
         """The gradient for each leaf of the arguments, given a cotangent for each leaf of the result."""
-        create = self.outside or (mode.recording and any(isinstance(g, Tensor) and g.requires_grad for g in cotangents))
+        return [self.as_argument(i, g) for i, g in enumerate(self.gradients(cotangents, (), release))]
+
+    def gradients(self, cotangents: Sequence[Any], before: Sequence[Any] = (), release: bool = False) -> list[Any]:
+        """The gradient for each leaf of the arguments, or None where none came to it.
+
+        A cotangent may be None: nobody used that leaf of the result. `before`, if given, are the gradients that the
+        arguments have already, or None; they are gone on with.
+        """
+        given = [g for g in (*cotangents, *before) if isinstance(g, Tensor)]
+        create = self.outside or (mode.recording and any(g.requires_grad for g in given))
         gradients = dict(self.reached)
+        for target, g in zip(self.targets, before, strict=False):
+            gradients[target] = None if g is None else cotangent(target, g, create)
         for y, g in zip(self.outputs, cotangents, strict=True):
             root = y._entry if isinstance(y, Tensor) else None
-            if root is not None and gradients[root] is not UNWANTED:
+            if root is not None and g is not None and gradients[root] is not UNWANTED:
                 if type(g) is Number:
                     g = wrap(np.float64(g._array), g._entry)
                 g = cotangent(root, g, create)
@@ -111,7 +122,7 @@ class _Linearized:
                     gradients[target] = g = target.watch.receive(target, g)
                 for observer in mode.observers:
                     observer.reached(target, g)
-        return [self.as_argument(i, gradients[target]) for i, target in enumerate(self.targets)]
+        return [gradients[target] for target in self.targets]
 
     def as_argument(self, place: int, g: Any) -> Any:
         """A gradient as what the argument's leaf at `place` was: a Python number, an array or a Tensor."""
@@ -157,7 +168,7 @@ def _entry(tensor: Tensor) -> Entry:
 
 def _of_some(
     name: str, function: Callable[..., Any], argnums: int | Sequence[int], args: Sequence[Any], kwargs: dict[str, Any]
-) -> tuple[_Linearized, Callable[[list[Any]], Any]]:
+) -> tuple[Linearized, Callable[[list[Any]], Any]]:
     """`function` linearized by the arguments `argnums`; and how their leaves become what the caller asked for."""
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for place in chosen:
@@ -175,7 +186,7 @@ def _of_some(
             every[place] = value
         return function(*every, **keywords)
 
-    at = _Linearized(name, of_chosen, [args[place] for place in places], kwargs)
+    at = Linearized(name, of_chosen, [args[place] for place in places], kwargs)
 
     def answer(leaves: list[Any]) -> Any:
         trees = at.rebuild_arguments(leaves)
@@ -236,7 +247,7 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], 
 
     `g` has the structure and the shapes of the result. The pullback may be called any number of times.
     """
-    at = _Linearized("vjp", function, args, {})
+    at = Linearized("vjp", function, args, {})
 
     def pullback(cotangents: Any) -> tuple[Any, ...]:
         trees = at.rebuild_arguments(at.pull(_matching("vjp: the cotangent", cotangents, at.result)))
@@ -254,7 +265,7 @@ def jvp(function: Callable[..., Any], args: Sequence[Any], tangents: Sequence[An
     """
     if not isinstance(args, list | tuple) or not isinstance(tangents, list | tuple):
         raise TypeError("jvp: expected a tuple of arguments and one of tangents, e.g. jvp(f, (x,), (v,))")
-    at = _Linearized("jvp", function, args, {})
+    at = Linearized("jvp", function, args, {})
     directions = _matching("jvp: the tangents", tuple(tangents), tuple(args))
     zeros = [_zero(y) for y in at.outputs]
     live = [k for k, y in enumerate(at.outputs) if isinstance(y, Tensor) and y._entry is not None]
@@ -266,7 +277,7 @@ def jvp(function: Callable[..., Any], args: Sequence[Any], tangents: Sequence[An
         with np.errstate(invalid="ignore"):  # the products of zeros and infinite slopes are not used
             return at.pull(every)
 
-    back = _Linearized("jvp", pulled, [zeros[k] for k in live], {})
+    back = Linearized("jvp", pulled, [zeros[k] for k in live], {})
     # What lies outside of the second pass alone is the first, and that ends here.
     back.outside = at.outside
     back.were_tensors = [any(at.were_tensors)] * len(live)
@@ -307,7 +318,7 @@ def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> 
     return jacobians
 
 
-def _stacked(at: _Linearized, rows: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> list[Any]:
+def _stacked(at: Linearized, rows: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> list[Any]:
     """For each argument, the gradients of all elements of a result of `shape` in one array."""
     if not rows:
         empty = [np.zeros(shape + x.shape, x.dtype) for x in at.inputs]
@@ -328,7 +339,7 @@ def hvp(function: Callable[..., Any], x: Any, v: Any) -> Any:
 
     The Hessian is symmetric, so this is the pullback of the gradient.
     """
-    at = _Linearized("hvp", grad(function), (x,), {})
+    at = Linearized("hvp", grad(function), (x,), {})
     return at.rebuild_arguments(at.pull(_matching("hvp: v", v, x)))[0]
 
 
@@ -337,7 +348,8 @@ def hvp(function: Callable[..., Any], x: Any, v: Any) -> Any:
 #
 # A checkpointed run is on the tape as one entry for what it was computed from, its inputs, and one more for each of
 # its outputs, whose only parent that is. A backward pass carries the outputs' gradients to the inputs' entry, where
-# the function is run again, once for all of them, and differentiated. What that needs lives in the pass alone.
+# the function is run again, once for all of them, and differentiated: what its ops give is added, one by one, to what
+# the inputs were given by later ops. What that needs lives in the pass alone.
 
 
 def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -369,21 +381,26 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         parents = _reached_before(new.values(), start)
         given = {x._entry for x in frozen if isinstance(x, Tensor)}
         recomputation = _Recomputation(run, draws, parents, [p for p in parents if p not in given])
-        inputs = _written(_inputs_op(len(parents)), parents, (), np.dtype(np.float64))
-        for k in new:
-            outputs[k] = _output(recomputation, inputs, k, outputs[k])
+        inputs = written(Op("checkpoint_inputs", run, broadcasts=False), parents, (), np.dtype(np.float64))
+        inputs.watch = Together(recomputation.onward)
+        first: dict[Entry, int] = {}  # a result that is there twice is one Tensor, as it is without the checkpoint
+        for k, entry in new.items():
+            place = first.setdefault(entry, k)
+            outputs[k] = outputs[place] if place < k else _output(recomputation, inputs, k, outputs[k])
         return rebuild_output(outputs)
 
     return checkpointed
 
 
-def _written(op: Op, parents: Sequence[Entry], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Entry:
-    """An entry that keeps nothing."""
+def written(
+    op: Op, parents: Sequence[Entry | None], shape: tuple[int, ...], dtype: np.dtype[Any], saved: Sequence[Any] = ()
+) -> Entry:
+    """An entry that keeps nothing but `saved`, which is one for each parent."""
     entry = Entry()
     entry.op = op
     entry.parents = tuple(parents)
     entry.params = None
-    entry.saved = (None,) * (len(parents) + 1)
+    entry.saved = (None, *saved) if saved else (None,) * (len(parents) + 1)
     entry.serial = next_serial()
     entry.shape = shape
     entry.dtype = dtype
@@ -394,45 +411,28 @@ def _written(op: Op, parents: Sequence[Entry], shape: tuple[int, ...], dtype: np
 def _output(recomputation: _Recomputation, inputs: Entry, place: int, y: Tensor) -> Tensor:
     """The output `y` of a checkpointed run, at an entry of its own in place of those that led to it."""
     op = Op("checkpoint", recomputation.run, broadcasts=False)
-    op.rules = ((lambda g, saved, shape, params: _Gradients(recomputation, {place: g}), FULL),)
-    entry = _written(op, [inputs], y.shape, y.dtype)
+    op.rules = ((lambda g, saved, shape, params: Cotangents({place: g}), FULL),)
+    entry = written(op, [inputs], y.shape, y.dtype)
     out = Number(y._array, entry) if type(y) is Number else wrap(y._array, entry)
     for observer in mode.observers:
         observer.recorded(entry, out)
     return out
 
 
-def _inputs_op(count: int) -> Op:
-    def rule(index: int) -> Callable[..., Any]:
-        return lambda g, saved, shape, params: g.of_input(index)
+class Cotangents(Tensor):
+    """The gradients of some outputs of an entry that stands for many ops, by their places.
 
-    op = Op("checkpoint_inputs", _Gradients, broadcasts=False)
-    op.rules = tuple((rule(i), FULL) for i in range(count))
-    return op
-
-
-class _Gradients(Tensor):
-    """The gradients of the outputs of a checkpointed run, which become those of its inputs on demand.
-
-    For a backward pass it is the gradient of the inputs' entry: a Tensor, so that whoever watches the pass finds one.
+    For a backward pass it is the gradient of the inputs' entry: a Tensor, so that it adds up as one.
     """
 
-    __slots__ = ("of_inputs", "of_outputs", "recomputation")
+    __slots__ = ("of_outputs",)
 
-    def __init__(self, recomputation: _Recomputation, of_outputs: dict[int, Any]) -> None:
+    def __init__(self, of_outputs: dict[int, Any]) -> None:
         super().__init__(np.zeros(()))
-        self.recomputation = recomputation
         self.of_outputs = of_outputs
-        self.of_inputs: list[Any] = []
 
-    def __add__(self, other: _Gradients) -> _Gradients:  # type: ignore[override]
-        return _Gradients(self.recomputation, self.of_outputs | other.of_outputs)
-
-    def of_input(self, index: int) -> Any:
-        if not self.of_inputs:
-            self.of_inputs = self.recomputation.gradients(self.of_outputs)
-        gradient, self.of_inputs[index] = self.of_inputs[index], None  # each is asked for once
-        return gradient
+    def __add__(self, other: Cotangents) -> Cotangents:  # type: ignore[override]
+        return Cotangents(self.of_outputs | other.of_outputs)
 
 
 class _Recomputation:
@@ -448,8 +448,9 @@ class _Recomputation:
         tensors = [entry.watch.tensor for entry in held if entry.op is None and entry.watch is not None]
         self.values = [(ref, tensor._array) for ref in tensors if ref is not None and (tensor := ref()) is not None]
 
-    def gradients(self, of_outputs: dict[int, Any]) -> list[Any]:
-        """The gradient of each parent, given those of some outputs."""
+    def onward(self, g: Cotangents, saved: Sequence[Any], before: dict[int, Any]) -> dict[int, Any]:
+        """The gradient of each parent in `before`, given those of some outputs and what the parents have already."""
+        of_outputs = g.of_outputs
         now, start = random.get_state(), next_serial()
         random.set_state(self.draws)
         try:
@@ -465,13 +466,14 @@ class _Recomputation:
                 "values; what it depends on must not change between the forward and the backward pass"
             )
         order, gradients = collect([new[k] for k in of_outputs], self.parents)
-        for k, g in of_outputs.items():
-            before = gradients[new[k]]
-            gradients[new[k]] = g if before is None else before + g
+        for k, of_output in of_outputs.items():
+            have = gradients[new[k]]
+            gradients[new[k]] = of_output if have is None else have + of_output
+        for place, have in before.items():
+            gradients[self.parents[place]] = have
         create = any(isinstance(g, Tensor) for g in of_outputs.values())
         propagate(order, gradients, create=create, release=not create)
-        found = [gradients[parent] for parent in self.parents]
-        return [np.zeros(p.shape, p.dtype) if g is None else g for g, p in zip(found, self.parents, strict=True)]
+        return {place: gradients[self.parents[place]] for place in before}
 
 
 def _written_since(start: int, outputs: Sequence[Any]) -> dict[int, Entry]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._rows import Rows
 from .._tape import Tensor, mode
 from ..errors import DTypeError
 from ..primitive import constant, primitive
@@ -78,11 +79,11 @@ getitem_op = primitive(
 scatter_op = primitive(_scatter_raw, lambda g, key: getitem_op(g, key=key), name="scatter")
 
 
-# A second slice of one array adds into the first one's gradient, instead of making another array of zeros.
-# While a program is traced the gradient is a Tensor, and the same is another one.
+# A slice of an array that has a gradient already adds into that, instead of making another array of zeros. Whether the
+# pass may write into that gradient or not, the bits are the same: nothing is added to the other elements, not even 0.
 def _accumulate(have: Any, g: Any, params: dict[str, Any]) -> Any:
-    if isinstance(have, Tensor):
-        return index_add_op(have, g, key=params["key"])
+    if not isinstance(have, np.ndarray) or isinstance(g, Tensor):
+        return index_add_op(have.dense() if isinstance(have, Rows) else have, g, key=params["key"])
     _add_at(have, params["key"], g)
     return have
 
