@@ -45,6 +45,7 @@ from ..kernels.instructions import (
 )  # fmt: skip
 from ..ops import activation, elementwise, indexing, loss, reduction, shape
 from .program import Entry, Kind, Program, Variable
+from .rolled import loops, rolled
 from .runs import F4, Numbers, Unsuitable, execute, gathered
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Steps:
         self._code: list[list[int]] = []
         self._python = Numbers()
         self._last: dict[int, int] = {}
-        self._free: list[tuple[int, int]] = []  # pieces of the buffer: start, length
+        self._free: dict[int, list[int]] = {}  # pieces of the buffer, by their length: where they start
         self._length = 0
         self._places: dict[Variable, Place] = {}
         self._pieces: dict[int, tuple[int, int]] = {}  # of the buffer, by start: length, and uses to come
@@ -195,7 +196,10 @@ class Steps:
             for variable in ends.get(place, ()):
                 self._release(self._places[variable])
         self._places.clear()
-        self.code = np.array(self._code, np.int64).reshape(-1, FIELDS)
+        code = np.array(self._code, np.int64).reshape(-1, FIELDS)
+        self.steps = len(code)
+        self.loops = loops(code)
+        self.code = rolled(code)
         self._numbers = self._python.array()
 
     def _root_of(self, entry: Entry, results: dict[Variable, int]) -> Variable:
@@ -357,16 +361,15 @@ class Steps:
         return Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
 
     def _piece(self, length: int) -> int:
-        for i, (start, free) in enumerate(self._free):
-            if free == length:
-                del self._free[i]
-                return start
+        """Where that many numbers have room: the place that was free last, so that what is repeated does so evenly."""
+        if self._free.get(length):
+            return self._free[length].pop()
         start, self._length = self._length, self._length + length
         return start
 
     def _release(self, place: Place) -> None:
         if place.slot == BUFFER:
-            self._free.append((place.start, -(-place.view.size // 16) * 16))
+            self._free.setdefault(-(-place.view.size // 16) * 16, []).append(place.start)
 
 
 def _inside(view: Any, base: Any) -> bool:
