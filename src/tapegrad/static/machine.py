@@ -8,6 +8,7 @@ longer needed. What is handed on is always in arrays of its own.
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -363,13 +364,13 @@ class Steps:
     def _piece(self, length: int) -> int:
         """Where that many numbers have room: the place that was free last, so that what is repeated does so evenly."""
         if self._free.get(length):
-            return self._free[length].pop()
+            return heapq.heappop(self._free[length])
         start, self._length = self._length, self._length + length
         return start
 
     def _release(self, place: Place) -> None:
         if place.slot == BUFFER:
-            self._free.setdefault(-(-place.view.size // 16) * 16, []).append(place.start)
+            heapq.heappush(self._free.setdefault(-(-place.view.size // 16) * 16, []), place.start)
 
 
 def _inside(view: Any, base: Any) -> bool:
