@@ -76,6 +76,7 @@ _SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
 _SOFTMAX, _LOG_SOFTMAX = activation.softmax_op.op.function, activation.log_softmax_op.op.function
 _CROSS_ENTROPY = loss.probable_op.op.function
 POWER = elementwise.operator_pow.op.function
+_SCATTER, _INDEX_ADD = indexing.scatter_op.op.function, indexing.index_add_op.op.function
 _CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
 
 
@@ -122,7 +123,7 @@ def _suits(program: Program, entry: Entry) -> bool:
         )
     if function in (_SOFTMAX, _LOG_SOFTMAX, _CROSS_ENTROPY):
         return len(kinds[0].shape) == 2 and entry.params.get("axis", -1) in (-1, 1)
-    if function in _VIEWS:
+    if function in _VIEWS or function in (_SCATTER, _INDEX_ADD):
         return not any(True for _ in _variables_of(entry.params)) and _basic(entry.params)
     return function is _CONCAT
 
@@ -256,12 +257,27 @@ class Steps:
             for place, low, high in zip(places, bounds, bounds[1:], strict=False):
                 part = out.view[(slice(None),) * axis + (slice(low, high),)]
                 self._elementwise(COPY, Place(out.slot, out.start + _offset(part, out.view), part), [place])
+        elif function is _SCATTER:
+            self._elementwise(COPY, out, [self._place(0.0)])
+            self._elementwise(COPY, self._part(entry, out), places)
+        elif function is _INDEX_ADD:
+            part = self._part(entry, out)
+            self._elementwise(COPY, out, places[:1])
+            self._elementwise(ADD, part, [part, places[1]])
         elif function is _SOFTMAX:
             self._softmax(out, places[0])
         elif function in (_LOG_SOFTMAX, _CROSS_ENTROPY):
             self._cross_entropy(out, *places)
         else:
             self._sum(entry, out, places[0])
+
+    def _part(self, entry: Entry, whole: Place) -> Place:
+        """The part of an array that the key of an entry tells."""
+        key = entry.params["key"] if isinstance(entry.params["key"], tuple) else (entry.params["key"],)
+        view = whole.view[key if Ellipsis in key else (*key, Ellipsis)]  # never a number, which is no view
+        if view.size == 0:
+            raise Unsuitable(entry.out)
+        return Place(whole.slot, whole.start + _offset(view, whole.view), view)
 
     def _softmax(self, out: Place, x: Place) -> None:
         rows, columns = x.view.shape
