@@ -78,6 +78,7 @@ _CROSS_ENTROPY = loss.probable_op.op.function
 POWER = elementwise.operator_pow.op.function
 _SCATTER, _INDEX_ADD = indexing.scatter_op.op.function, indexing.index_add_op.op.function
 _CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
+_ELEMENTWISE = {*OF_TWO, *OF_ONE, POWER, np.power}
 
 
 def mechanised(program: Program) -> Program:
@@ -194,8 +195,9 @@ class Steps:
             if variable in made and variable not in result_slots:
                 ends.setdefault(place, []).append(variable)
         for place, entry in enumerate(entries):
+            self._done = ends.get(place, [])
             self._step(entry, result_slots.get(entry.out))
-            for variable in ends.get(place, ()):
+            for variable in self._done:
                 self._release(self._places[variable])
         self._places.clear()
         code = np.array(self._code, np.int64).reshape(-1, FIELDS)
@@ -366,11 +368,27 @@ class Steps:
     def _new(self, entry: Entry, slot: int | None) -> Place:
         """A place for the result of an entry: an array of its own if it is handed on, else a piece of the buffer."""
         view = np.empty(self.kinds[entry.out].shape, F4)
-        if slot is None:
+        over = self._replaceable(entry)
+        if slot is None and over is not None:
+            self._done.remove(over)
+            place = self._places[entry.out] = Place(BUFFER, self._places[over].start, view)
+        elif slot is None:
             place = self._places[entry.out] = Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
         else:
             place = self._places[entry.out] = Place(slot, 0, view)
         return place
+
+    def _replaceable(self, entry: Entry) -> Variable | None:
+        """An operand of elementwise steps over which the result may be written, since nobody reads it again."""
+        operands = [*entry.inputs()]
+        for variable in self._done if entry.function in _ELEMENTWISE else ():
+            if (
+                variable in operands
+                and self.kinds[variable].shape == self.kinds[entry.out].shape
+                and all(v == variable or self._roots.get(v, v) != variable for v in operands)
+            ):
+                return variable
+        return None
 
     def _temporary(self, shape: tuple[int, ...]) -> Place:
         """A place that is needed within one step."""
