@@ -153,6 +153,14 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
                 b_slot, b_start, b_row, b_column,
             ) = _fields(code, p, turn, growth)  # fmt: skip
             p += 1
+            if kind == LOOP:
+                turn, growth = turn + 1, columns + 1
+                if turn < depth:
+                    p -= growth
+                else:
+                    p += columns
+                    turn = growth = 0
+                continue
             if block:
                 rows = min(block, total - top)
             before = job if kind == SUM_ALL else top  # rows of the result
@@ -169,12 +177,5 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
                 largest_columns(out, a, a_row, a_column, rows, columns)
             elif kind == SUM_ROWS:
                 sum_rows(out, a, a_row, rows, columns)
-            elif kind == LOOP:
-                turn, growth = turn + 1, columns + 1
-                if turn < depth:
-                    p -= growth
-                else:
-                    p += columns
-                    turn = growth = 0
             else:
                 _by_pieces(kind, rows, columns, out, out_row, a, a_row, a_column, b, b_row, b_column, room)

@@ -46,7 +46,7 @@ from ..kernels.instructions import (
 )  # fmt: skip
 from ..ops import activation, elementwise, indexing, loss, reduction, shape
 from .program import Entry, Kind, Program, Variable
-from .rolled import loops, rolled
+from .rolled import rolled, told
 from .runs import F4, Numbers, Unsuitable, execute, gathered
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ _SOFTMAX, _LOG_SOFTMAX = activation.softmax_op.op.function, activation.log_softm
 _CROSS_ENTROPY = loss.probable_op.op.function
 POWER = elementwise.operator_pow.op.function
 _SCATTER, _INDEX_ADD = indexing.scatter_op.op.function, indexing.index_add_op.op.function
-_CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
+_CONCAT, _STACK = (op.op_for(1).function for op in (shape.concat_op, shape.stack_op))  # type: ignore[attr-defined]
 _ELEMENTWISE = {*OF_TWO, *OF_ONE, POWER, np.power}
 
 
@@ -126,7 +126,7 @@ def _suits(program: Program, entry: Entry) -> bool:
         return len(kinds[0].shape) == 2 and entry.params.get("axis", -1) in (-1, 1)
     if function in _VIEWS or function in (_SCATTER, _INDEX_ADD):
         return not any(True for _ in _variables_of(entry.params)) and _basic(entry.params)
-    return function is _CONCAT
+    return function in (_CONCAT, _STACK)
 
 
 def _variables_of(params: dict[str, Any]) -> Iterable[Variable]:
@@ -173,11 +173,9 @@ class Steps:
         self.outputs = [program.kinds[variable].shape for variable in handed_on]
         self._code: list[list[int]] = []
         self._python = Numbers()
-        self._last: dict[int, int] = {}
         self._free: dict[int, list[int]] = {}  # pieces of the buffer, by their length: where they start
         self._length = 0
         self._places: dict[Variable, Place] = {}
-        self._pieces: dict[int, tuple[int, int]] = {}  # of the buffer, by start: length, and uses to come
         result_slots = {variable: 2 + i for i, variable in enumerate(handed_on)}
         for i, variable in enumerate(self.inputs):
             view = np.empty(program.kinds[variable].shape, F4)
@@ -195,15 +193,12 @@ class Steps:
             if variable in made and variable not in result_slots:
                 ends.setdefault(place, []).append(variable)
         for place, entry in enumerate(entries):
-            self._done = ends.get(place, [])
+            self._done = ends.get(place, [])  # what nobody reads afterwards
             self._step(entry, result_slots.get(entry.out))
             for variable in self._done:
                 self._release(self._places[variable])
         self._places.clear()
-        code = np.array(self._code, np.int64).reshape(-1, FIELDS)
-        self.steps = len(code)
-        self.loops = loops(code)
-        self.code = rolled(code)
+        self.code = rolled(np.array(self._code, np.int64).reshape(-1, FIELDS))
         self._numbers = self._python.array()
 
     def _root_of(self, entry: Entry, results: dict[Variable, int]) -> Variable:
@@ -221,7 +216,7 @@ class Steps:
         return [result if shape else result[()] for result, shape in zip(results, self.outputs, strict=True)]
 
     def __repr__(self) -> str:
-        return f"machine of {len(self.code)} steps"
+        return f"machine of {told(self.code)}"
 
     # Instructions
 
@@ -254,16 +249,17 @@ class Steps:
             (x_row, x_step), (y_row, y_column) = _strides(x), _strides(y)
             self._write(MATMUL, (x.shape[0], y.shape[1], x.shape[1]), out, y.shape[1], places[0], x_row, x_step,
                         places[1], y_row, y_column)  # fmt: skip
-        elif function is _CONCAT:
-            axis, bounds = entry.params["axis"], entry.params["bounds"]
+        elif function in (_CONCAT, _STACK):
+            axis = entry.params["axis"]
+            bounds = entry.params.get("bounds", range(len(places) + 1))
             for place, low, high in zip(places, bounds, bounds[1:], strict=False):
-                part = out.view[(slice(None),) * axis + (slice(low, high),)]
-                self._elementwise(COPY, Place(out.slot, out.start + _offset(part, out.view), part), [place])
+                key = slice(low, high) if function is _CONCAT else low
+                self._elementwise(COPY, self._part(entry, out, (slice(None),) * axis + (key,)), [place])
         elif function is _SCATTER:
             self._elementwise(COPY, out, [self._place(0.0)])
-            self._elementwise(COPY, self._part(entry, out), places)
+            self._elementwise(COPY, self._part(entry, out, entry.params["key"]), places)
         elif function is _INDEX_ADD:
-            part = self._part(entry, out)
+            part = self._part(entry, out, entry.params["key"])
             self._elementwise(COPY, out, places[:1])
             self._elementwise(ADD, part, [part, places[1]])
         elif function is _SOFTMAX:
@@ -273,9 +269,9 @@ class Steps:
         else:
             self._sum(entry, out, places[0])
 
-    def _part(self, entry: Entry, whole: Place) -> Place:
-        """The part of an array that the key of an entry tells."""
-        key = entry.params["key"] if isinstance(entry.params["key"], tuple) else (entry.params["key"],)
+    def _part(self, entry: Entry, whole: Place, key: Any) -> Place:
+        """The part of the result of an entry at a key."""
+        key = key if isinstance(key, tuple) else (key,)
         view = whole.view[key if Ellipsis in key else (*key, Ellipsis)]  # never a number, which is no view
         if view.size == 0:
             raise Unsuitable(entry.out)
@@ -368,14 +364,15 @@ class Steps:
     def _new(self, entry: Entry, slot: int | None) -> Place:
         """A place for the result of an entry: an array of its own if it is handed on, else a piece of the buffer."""
         view = np.empty(self.kinds[entry.out].shape, F4)
-        over = self._replaceable(entry)
-        if slot is None and over is not None:
+        over = self._replaceable(entry) if slot is None else None
+        if slot is not None:
+            place = Place(slot, 0, view)
+        elif over is not None:
             self._done.remove(over)
-            place = self._places[entry.out] = Place(BUFFER, self._places[over].start, view)
-        elif slot is None:
-            place = self._places[entry.out] = Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
+            place = Place(BUFFER, self._places[over].start, view)
         else:
-            place = self._places[entry.out] = Place(slot, 0, view)
+            place = Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
+        self._places[entry.out] = place
         return place
 
     def _replaceable(self, entry: Entry) -> Variable | None:
@@ -396,7 +393,7 @@ class Steps:
         return Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
 
     def _piece(self, length: int) -> int:
-        """Where that many numbers have room: the place that was free last, so that what is repeated does so evenly."""
+        """Where that many numbers have room: the first free place, so that what is repeated takes the same ones."""
         if self._free.get(length):
             return heapq.heappop(self._free[length])
         start, self._length = self._length, self._length + length

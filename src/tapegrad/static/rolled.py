@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FEWEST = 3  # turns; with fewer, that all of them move alike says nothing
+_WORTH = 64  # rows that a loop spares at least: each turn costs a look at where it ends, and so few are cached as well
+_TOLD = 3  # loops that are told one by one
 _LIKELY = 8  # distances that are tried for each length of what is repeated
 _MULTIPLES = 4  # of them, since places may be used in turn
 
@@ -41,18 +43,29 @@ class Loop(NamedTuple):
 
     @property
     def is_worth_while(self) -> bool:
-        return self.turns >= _FEWEST and self.spared > 0
+        return self.turns >= _FEWEST and self.spared >= _WORTH
 
 
 def rolled(code: Any) -> Any:
     """The table of instructions with loops in the place of what it repeats, where that makes it shorter."""
     parts, done = [], 0
-    for first, length, turns in loops(code):
-        turn, loop = code[first : first + length], np.zeros((1, FIELDS), np.int64)
-        loop[0, [CODE, LENGTH, TURNS]] = LOOP, length, turns
-        parts += [code[done:first], turn, loop, code[first + length : first + 2 * length] - turn]
-        done = first + length * turns
+    for loop in loops(code):
+        first, length = loop.first, loop.length
+        turn, again = code[first : first + length], np.zeros((1, FIELDS), np.int64)
+        again[0, [CODE, LENGTH, TURNS]] = LOOP, length, loop.turns
+        parts += [code[done:first], turn, again, code[first + length : first + 2 * length] - turn]
+        done = loop.end
     return np.concatenate([*parts, code[done:]])
+
+
+def told(code: Any) -> str:
+    """How many steps a table makes, and how it is rolled up, as text."""
+    ends = code[code[:, CODE] == LOOP]
+    repeated = ends[:, LENGTH] * ends[:, TURNS]
+    steps = f"{len(code) + int((repeated - 2 * ends[:, LENGTH] - 1).sum())} steps"
+    if len(ends) > _TOLD:
+        return f"{steps}, {repeated.sum()} of them in {len(ends)} loops"
+    return ", ".join([steps, *(f"{length} of them {turns} times" for length, turns in ends[:, [LENGTH, TURNS]])])
 
 
 def loops(code: Any) -> list[Loop]:
