@@ -3,8 +3,8 @@
 What an op on a few hundred numbers costs is the call, not the arithmetic. Here a program of such ops is a table of
 instructions, and a step costs some ten nanoseconds. Nothing is compiled for a new program.
 
-An instruction is a row of integers, as `instructions.py` tells. Places are addresses of float32, a base from the table
-of addresses and an offset in elements.
+An instruction is a row of integers, as `instructions.py` tells, and so is what makes a loop of some of them. Places are
+addresses of float32, a base from the table of addresses and an offset in elements.
 """
 
 from __future__ import annotations

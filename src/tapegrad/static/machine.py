@@ -1,9 +1,9 @@
 """Runs of short steps on small float32 arrays become one entry, which a compiled machine executes.
 
 An op on a few hundred numbers costs its call and not its arithmetic. Here the steps of a run are written down as a
-table of instructions for `kernels.machine`. What is only another view of an array costs nothing, and what a run makes
-for itself alone lives in one buffer that is allocated once, where places are used again when their numbers are no
-longer needed. What is handed on is always in arrays of its own.
+table of instructions for `kernels.machine`, and what it repeats as a loop. What is only another view of an array costs
+nothing, and what a run makes for itself alone lives in one buffer that is allocated once, where places are used again
+when their numbers are no longer needed. What is handed on is always in arrays of its own.
 """
 
 from __future__ import annotations
