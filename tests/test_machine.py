@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import tapegrad as tg
 from tapegrad import nn, optim
+from tapegrad.ops.indexing import scatter_op
 from tapegrad.static import compile, trace
 from tapegrad.static.machine import mechanised
 from tapegrad.static.replay import Replay
@@ -137,6 +138,78 @@ def test_views_copies_and_joints():
 
     expected, got, program = both(steps, x)
     assert names(program).count("machine") == 1
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+KEYS = [
+    (slice(1, 4),), (slice(None), slice(2, 7)), (slice(None, None, -1), slice(None, None, 3)), (2,), (-1, slice(1, 3)),
+    (2, 3), (..., slice(5, None)), (None, slice(2)), (slice(None), None, 4), (...,),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_parts_that_are_put_in_or_added_to(key):
+    """Whose bits are NumPy's; keys of integers alone tell one number."""
+    x = drawn(6, 8)
+    value = drawn(*x[key].shape, seed=1)
+
+    def steps(x, value):
+        y, z = x * 2.0, value * 3.0
+        part = scatter_op(z, onto=(6, 8), key=key if len(key) > 1 else key[0])
+        return part + 1.0, tg.index_add(y, key, z), tg.index_add(part, key, 0.5 * z[..., :1] if z.ndim else z), y - 1.0
+
+    expected, got, program = both(steps, x, value)
+    assert "scatter" not in names(program)
+    assert "index_add" not in names(program)
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_part_of_nothing_is_left_to_numpy():
+    def steps(x):
+        y = tg.index_add(x * 2.0, slice(0, 0), np.ones((1, 8), np.float32))
+        return y * 3.0 - 1.0, y
+
+    expected, got, program = both(steps, drawn(6, 8))
+    assert "index_add" in names(program)
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+def test_arrays_are_stacked(axis):
+    x = drawn(5, 7)
+
+    def steps(x):
+        return tg.stack([x * 2.0, x, x.T.T - 1.0, tg.broadcast_to(x[2], (5, 7))], axis) + 0.5, tg.stack([x[0], x[1]])
+
+    expected, got, program = both(steps, x)
+    assert names(program) == ["machine", "part", "part"]
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@given(st.integers(2, 40), st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99), st.integers(0, 99)), max_size=30))
+def test_a_result_over_an_operand_leaves_all_others_as_they_are(size, choices):
+    """What is read turned round, or in part, or by two steps, is read before it is written over."""
+
+    def steps(x):
+        made = [x * 2.0, x + 1.0]
+        for kind, one, two in choices:
+            a, b = made[-1 - one % min(4, len(made))], made[-1 - two % min(4, len(made))]
+            made.append(
+                [
+                    lambda a, b: a + b, lambda a, b: a * b.T, lambda a, b: a - a[::-1], lambda a, b: a[:, ::-1] * 0.5,
+                    lambda a, b: tg.maximum(a[:1], b), lambda a, b: a * (b > 0), lambda a, b: tg.relu(a),
+                    lambda a, b: b - a[:, :1], lambda a, b: -b, lambda a, b: tg.concat([a[1:], a[:1]]) - a * a,
+                ][kind](a, b)
+            )  # fmt: skip
+        return made[-1] * 0.5, made[-1].T + 1.0
+
+    with np.errstate(all="ignore"):
+        expected, got, program = both(steps, drawn(size, size))
+    assert names(program)[0] == "machine"
     for a, b in zip(expected, got, strict=True):
         np.testing.assert_array_equal(a, b)
 

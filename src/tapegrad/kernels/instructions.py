@@ -10,6 +10,7 @@ from __future__ import annotations
 # they begin, where in it, and how far their rows and columns are apart.
 FIELDS = 15
 CODE, OUT, OUT_START, A, B = 0, 4, 5, 7, 11  # places of some
+TURNING = (OUT, OUT_START, A, A + 1, B, B + 1)  # those that may differ from turn to turn of a loop: arrays and starts
 
 # What it does. Up to MATMUL, each number of the result is made of one number of each operand. Up to NEGATIVE, they have
 # two operands.
@@ -18,6 +19,12 @@ NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, LOG, TANH, SIGMOID, RELU, COPY = range(10
 MATMUL, SUM_ROWS = 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C), of which each job makes a row
 SUM_COLUMNS, LARGEST_COLUMN = 22, 23  # (R, C) -> (R, 1)
 SUM_ALL = 24  # (R, C) -> (1, 1), where rows continue one another; of its result, each job makes a row
+
+# What has been done is done again: an instruction LOOP stands after the first turn of a loop, whose length is its
+# `columns`, and tells by its `depth` how many turns there are. As many rows follow it, which are no instructions: how
+# much the fields of the turn's instructions grow from turn to turn. There is no loop in a loop.
+LOOP = 25
+LENGTH, TURNS = 2, 3  # places of its fields
 
 BUFFER, NUMBERS = 0, 1  # the first arrays of a run; after them its results, then its inputs
 

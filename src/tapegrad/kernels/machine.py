@@ -3,8 +3,8 @@
 What an op on a few hundred numbers costs is the call, not the arithmetic. Here a program of such ops is a table of
 instructions, and a step costs some ten nanoseconds. Nothing is compiled for a new program.
 
-An instruction is a row of integers, as `instructions.py` tells. Places are addresses of float32, a base from the table
-of addresses and an offset in elements.
+An instruction is a row of integers, as `instructions.py` tells, and so is what makes a loop of some of them. Places are
+addresses of float32, a base from the table of addresses and an offset in elements.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from .instructions import (
     COPY,
     FIELDS,
     LARGEST_COLUMN,
+    LOOP,
     MATMUL,
     NEGATIVE,
     SPREAD,
     SUM_ALL,
     SUM_COLUMNS,
     SUM_ROWS,
+    TURNING,
 )
 from .jit import compiled, inlined
 from .jobs import taken
@@ -52,16 +54,25 @@ def _address(context: Any, array: Any) -> Any:
 
 
 @intrinsic
-def _fields(context: Any, code: Any, p: Any) -> Any:
-    """All fields of instruction `p`, in their order."""
+def _fields(context: Any, code: Any, p: Any, turn: Any, growth: Any) -> Any:
+    """All fields of instruction `p`, in their order; `growth` rows on stands how much they grow with each turn.
+
+    Outside of loops `turn` and `growth` are 0, and it is an instruction's own fields that are taken no times: so there
+    is nothing to decide.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         start = _start(context, builder, signature.args[0], arguments[0])
-        first = builder.gep(start, [builder.mul(arguments[1], INDEX(FIELDS))])
+        _, p, turn, growth = arguments
+        first = builder.gep(start, [builder.mul(p, INDEX(FIELDS))])
         fields = [builder.load(builder.gep(first, [INDEX(field)])) for field in range(FIELDS)]
+        growing = builder.gep(first, [builder.mul(growth, INDEX(FIELDS))])
+        for field in TURNING:
+            grown = builder.mul(turn, builder.load(builder.gep(growing, [INDEX(field)])))
+            fields[field] = builder.add(fields[field], grown)
         return context.make_tuple(builder, signature.return_type, fields)
 
-    return types.UniTuple(types.intp, FIELDS)(code, types.intp), generate
+    return types.UniTuple(types.intp, FIELDS)(code, types.intp, types.intp, types.intp), generate
 
 
 @intrinsic
@@ -135,11 +146,21 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
     room = _address(scratch)
     for job in taken(state, jobs):
         top = job * block
-        for p in range(len(code)):
+        p = turn = growth = 0
+        while p < len(code):
             (
                 kind, rows, columns, depth, out_slot, out_start, out_row, a_slot, a_start, a_row, a_column,
                 b_slot, b_start, b_row, b_column,
-            ) = _fields(code, p)  # fmt: skip
+            ) = _fields(code, p, turn, growth)  # fmt: skip
+            p += 1
+            if kind == LOOP:
+                turn, growth = turn + 1, columns + 1
+                if turn < depth:
+                    p -= growth
+                else:
+                    p += columns
+                    turn = growth = 0
+                continue
             if block:
                 rows = min(block, total - top)
             before = job if kind in (SUM_ALL, SUM_ROWS) else top  # rows of the result

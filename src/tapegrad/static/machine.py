@@ -1,13 +1,14 @@
 """Runs of short steps on small float32 arrays become one entry, which a compiled machine executes.
 
 An op on a few hundred numbers costs its call and not its arithmetic. Here the steps of a run are written down as a
-table of instructions for `kernels.machine`. What is only another view of an array costs nothing, and what a run makes
-for itself alone lives in one buffer that is allocated once, where places are used again when their numbers are no
-longer needed. What is handed on is always in arrays of its own.
+table of instructions for `kernels.machine`, and what it repeats as a loop. What is only another view of an array costs
+nothing, and what a run makes for itself alone lives in one buffer that is allocated once, where places are used again
+when their numbers are no longer needed. What is handed on is always in arrays of its own.
 """
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,7 @@ from ..kernels.instructions import (
 )  # fmt: skip
 from ..ops import activation, elementwise, indexing, loss, reduction, shape
 from .program import Entry, Kind, Program, Variable
+from .rolled import rolled, told
 from .runs import F4, Numbers, Unsuitable, execute, gathered
 
 if TYPE_CHECKING:
@@ -74,7 +76,9 @@ _SUM, _MEAN = reduction.sum_op.op.function, reduction.mean_op.op.function
 _SOFTMAX, _LOG_SOFTMAX = activation.softmax_op.op.function, activation.log_softmax_op.op.function
 _CROSS_ENTROPY = loss.probable_op.op.function
 POWER = elementwise.operator_pow.op.function
-_CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
+_SCATTER, _INDEX_ADD = indexing.scatter_op.op.function, indexing.index_add_op.op.function
+_CONCAT, _STACK = (op.op_for(1).function for op in (shape.concat_op, shape.stack_op))  # type: ignore[attr-defined]
+_ELEMENTWISE = {*OF_TWO, *OF_ONE, POWER, np.power}
 
 
 def mechanised(program: Program) -> Program:
@@ -120,9 +124,9 @@ def _suits(program: Program, entry: Entry) -> bool:
         )
     if function in (_SOFTMAX, _LOG_SOFTMAX, _CROSS_ENTROPY):
         return len(kinds[0].shape) == 2 and entry.params.get("axis", -1) in (-1, 1)
-    if function in _VIEWS:
+    if function in _VIEWS or function in (_SCATTER, _INDEX_ADD):
         return not any(True for _ in _variables_of(entry.params)) and _basic(entry.params)
-    return function is _CONCAT
+    return function in (_CONCAT, _STACK)
 
 
 def _variables_of(params: dict[str, Any]) -> Iterable[Variable]:
@@ -169,11 +173,9 @@ class Steps:
         self.outputs = [program.kinds[variable].shape for variable in handed_on]
         self._code: list[list[int]] = []
         self._python = Numbers()
-        self._last: dict[int, int] = {}
-        self._free: list[tuple[int, int]] = []  # pieces of the buffer: start, length
+        self._free: dict[int, list[int]] = {}  # pieces of the buffer, by their length: where they start
         self._length = 0
         self._places: dict[Variable, Place] = {}
-        self._pieces: dict[int, tuple[int, int]] = {}  # of the buffer, by start: length, and uses to come
         result_slots = {variable: 2 + i for i, variable in enumerate(handed_on)}
         for i, variable in enumerate(self.inputs):
             view = np.empty(program.kinds[variable].shape, F4)
@@ -191,11 +193,12 @@ class Steps:
             if variable in made and variable not in result_slots:
                 ends.setdefault(place, []).append(variable)
         for place, entry in enumerate(entries):
+            self._done = ends.get(place, [])  # what nobody reads afterwards
             self._step(entry, result_slots.get(entry.out))
-            for variable in ends.get(place, ()):
+            for variable in self._done:
                 self._release(self._places[variable])
         self._places.clear()
-        self.code = np.array(self._code, np.int64).reshape(-1, FIELDS)
+        self.code = rolled(np.array(self._code, np.int64).reshape(-1, FIELDS))
         self._numbers = self._python.array()
 
     def _root_of(self, entry: Entry, results: dict[Variable, int]) -> Variable:
@@ -213,7 +216,7 @@ class Steps:
         return [result if shape else result[()] for result, shape in zip(results, self.outputs, strict=True)]
 
     def __repr__(self) -> str:
-        return f"machine of {len(self.code)} steps"
+        return f"machine of {told(self.code)}"
 
     # Instructions
 
@@ -246,17 +249,33 @@ class Steps:
             (x_row, x_step), (y_row, y_column) = _strides(x), _strides(y)
             self._write(MATMUL, (x.shape[0], y.shape[1], x.shape[1]), out, y.shape[1], places[0], x_row, x_step,
                         places[1], y_row, y_column)  # fmt: skip
-        elif function is _CONCAT:
-            axis, bounds = entry.params["axis"], entry.params["bounds"]
+        elif function in (_CONCAT, _STACK):
+            axis = entry.params["axis"]
+            bounds = entry.params.get("bounds", range(len(places) + 1))
             for place, low, high in zip(places, bounds, bounds[1:], strict=False):
-                part = out.view[(slice(None),) * axis + (slice(low, high),)]
-                self._elementwise(COPY, Place(out.slot, out.start + _offset(part, out.view), part), [place])
+                key = slice(low, high) if function is _CONCAT else low
+                self._elementwise(COPY, self._part(entry, out, (slice(None),) * axis + (key,)), [place])
+        elif function is _SCATTER:
+            self._elementwise(COPY, out, [self._place(0.0)])
+            self._elementwise(COPY, self._part(entry, out, entry.params["key"]), places)
+        elif function is _INDEX_ADD:
+            part = self._part(entry, out, entry.params["key"])
+            self._elementwise(COPY, out, places[:1])
+            self._elementwise(ADD, part, [part, places[1]])
         elif function is _SOFTMAX:
             self._softmax(out, places[0])
         elif function in (_LOG_SOFTMAX, _CROSS_ENTROPY):
             self._cross_entropy(out, *places)
         else:
             self._sum(entry, out, places[0])
+
+    def _part(self, entry: Entry, whole: Place, key: Any) -> Place:
+        """The part of the result of an entry at a key."""
+        key = key if isinstance(key, tuple) else (key,)
+        view = whole.view[key if Ellipsis in key else (*key, Ellipsis)]  # never a number, which is no view
+        if view.size == 0:
+            raise Unsuitable(entry.out)
+        return Place(whole.slot, whole.start + _offset(view, whole.view), view)
 
     def _softmax(self, out: Place, x: Place) -> None:
         rows, columns = x.view.shape
@@ -345,11 +364,28 @@ class Steps:
     def _new(self, entry: Entry, slot: int | None) -> Place:
         """A place for the result of an entry: an array of its own if it is handed on, else a piece of the buffer."""
         view = np.empty(self.kinds[entry.out].shape, F4)
-        if slot is None:
-            place = self._places[entry.out] = Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
+        over = self._replaceable(entry) if slot is None else None
+        if slot is not None:
+            place = Place(slot, 0, view)
+        elif over is not None:
+            self._done.remove(over)
+            place = Place(BUFFER, self._places[over].start, view)
         else:
-            place = self._places[entry.out] = Place(slot, 0, view)
+            place = Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
+        self._places[entry.out] = place
         return place
+
+    def _replaceable(self, entry: Entry) -> Variable | None:
+        """An operand of elementwise steps over which the result may be written, since nobody reads it again."""
+        operands = [*entry.inputs()]
+        for variable in self._done if entry.function in _ELEMENTWISE else ():
+            if (
+                variable in operands
+                and self.kinds[variable].shape == self.kinds[entry.out].shape
+                and all(v == variable or self._roots.get(v, v) != variable for v in operands)
+            ):
+                return variable
+        return None
 
     def _temporary(self, shape: tuple[int, ...]) -> Place:
         """A place that is needed within one step."""
@@ -357,16 +393,15 @@ class Steps:
         return Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
 
     def _piece(self, length: int) -> int:
-        for i, (start, free) in enumerate(self._free):
-            if free == length:
-                del self._free[i]
-                return start
+        """Where that many numbers have room: the first free place, so that what is repeated takes the same ones."""
+        if self._free.get(length):
+            return heapq.heappop(self._free[length])
         start, self._length = self._length, self._length + length
         return start
 
     def _release(self, place: Place) -> None:
         if place.slot == BUFFER:
-            self._free.append((place.start, -(-place.view.size // 16) * 16))
+            heapq.heappush(self._free.setdefault(-(-place.view.size // 16) * 16, []), place.start)
 
 
 def _inside(view: Any, base: Any) -> bool:
