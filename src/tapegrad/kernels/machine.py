@@ -32,11 +32,13 @@ from .instructions import (
 )
 from .jit import compiled, inlined
 from .jobs import taken
-from .rows import ROOM, WIDE, copy_rows, elementwise, largest_columns, multiply, sum_columns, sum_rows
+from .rows import WIDE, copy_rows, elementwise, largest_columns, multiply, room_of, sum_columns, sum_rows
 from .values import INDEX
 
-# Numbers to work in: two operands and a result, and what a product takes
-SCRATCH = 3 * CHUNK + ROOM
+
+def scratch_of(depth: int) -> int:
+    """The numbers to work in: two operands and a result, and what products of a `depth` at most take."""
+    return 3 * CHUNK + room_of(depth)
 
 
 def _start(context: Any, builder: Any, kind: Any, array: Any) -> Any:

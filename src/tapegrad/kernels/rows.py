@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .functions import fold, lower, own, repeat
-from .instructions import DEEPEST, MAXIMUM, PARTS
+from .instructions import MAXIMUM, PARTS
 from .lanes import below, gather, load, store, zeros
 from .steps import STEPS, Run, in_pairs, operands, step, write_run
 from .tile import HEIGHTS, call_tile, width
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WIDE = width(4)  # of a tile; as many numbers, of which not all need exist, are a vector
-ROOM = DEEPEST * WIDE + HEIGHTS[0] * WIDE  # numbers that `multiply` works in: a panel and a tile
 _AT_ONCE = 2  # vectors of an elementwise instruction
 
 
@@ -158,16 +157,24 @@ def largest_columns(builder: Any, out: Any, source: Any, row: Any, column: Any, 
     repeat(builder, INDEX(0), rows, 1, one)
 
 
+def room_of(depth: int) -> int:
+    """The numbers that `multiply` works in for products of so many rows of the second matrix: a tile, and a panel."""
+    return (HEIGHTS[0] + depth) * WIDE
+
+
 @_instruction
 def multiply(
     builder: Any, rows: Any, columns: Any, depth: Any, out: Any, x: Any, x_row: Any, x_step: Any, y: Any, y_row: Any,
     y_column: Any, room: Any,
 ) -> None:  # fmt: skip
-    """The product of (rows, depth) and (depth, columns), by tiles; a panel of the second matrix is laid out before."""
+    """The product of (rows, depth) and (depth, columns), by tiles; a panel of the second matrix is laid out before.
+
+    It works in `room`, of as many numbers as `room_of` tells.
+    """
     zero, wide, no = INDEX(0), INDEX(WIDE), ir.Constant(ir.IntType(1), 0)
     # There is one segment, which begins at the beginning.
     segments = cgutils.alloca_once_value(builder, zero)  # type: ignore[no-untyped-call]
-    panel, edge = _pointer(builder, room), _pointer(builder, room, INDEX(DEEPEST * WIDE))
+    edge, panel = _pointer(builder, room), _pointer(builder, room, INDEX(HEIGHTS[0] * WIDE))
 
     def address(pointer: Any) -> Any:
         return builder.ptrtoint(pointer, INDEX)
@@ -175,7 +182,7 @@ def multiply(
     def one(first: Any) -> None:
         valid = lower(builder, builder.sub(columns, first), wide)
         here = address(_pointer(builder, y, builder.mul(first, y_column)))
-        _call(builder, _copy_rows, room, wide, here, y_row, y_column, depth, valid)
+        _call(builder, _copy_rows, address(panel), wide, here, y_row, y_column, depth, valid)
         begin = zero
         for height in HEIGHTS:
 

@@ -198,6 +198,7 @@ class Steps:
             for variable in self._done:
                 self._release(self._places[variable])
         self._places.clear()
+        self._depth = max((depth for code, _, _, depth, *_ in self._code if code == MATMUL), default=0)
         self.code = rolled(np.array(self._code, np.int64).reshape(-1, FIELDS))
         self._numbers = self._python.array()
 
@@ -212,7 +213,7 @@ class Steps:
 
     def __call__(self, *arrays: Any) -> list[Any]:
         results = [np.empty(shape, F4) for shape in self.outputs]
-        execute(self.code, self._numbers, results, arrays, self._length)
+        execute(self.code, self._numbers, results, arrays, self._length, depth=self._depth)
         return [result if shape else result[()] for result, shape in zip(results, self.outputs, strict=True)]
 
     def __repr__(self) -> str:

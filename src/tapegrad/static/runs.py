@@ -138,17 +138,17 @@ def prepare() -> None:
 
 def execute(
     code: Any, numbers: Any, results: Sequence[Any], inputs: Sequence[Any], room: int, block: int = 0, rows: int = 0,
-    parallel: bool = False,
+    parallel: bool = False, depth: int = 0,
 ) -> None:  # fmt: skip
     """Run instructions on arrays; with `block`, that many of the `rows` at a time, by several threads if `parallel`.
 
-    Each thread has a buffer of `room` numbers.
+    Each thread has a buffer of `room` numbers; products sum over `depth` numbers at most.
     """
-    run, function, scratch = _machine()
+    run, function, scratch_of = _machine()
     with Addresses(numbers, results, inputs) as bases:
         run(
             function, -(-rows // block) if block else 1, code, bases, block, rows,
-            scratch=((scratch, F4), (max(room, 1), F4)), parallel=parallel,
+            scratch=((scratch_of(depth), F4), (max(room, 1), F4)), parallel=parallel,
         )  # fmt: skip
 
 
@@ -172,11 +172,11 @@ class Addresses:
 
 
 @functools.cache
-def _machine() -> tuple[Callable[..., None], Any, int]:
-    """What runs the machine, its function, and the numbers that it works in; numba is imported here."""
+def _machine() -> tuple[Callable[..., None], Any, Callable[[int], int]]:
+    """What runs the machine, its function, and what tells the numbers that it works in; numba is imported here."""
     from ..kernels import machine, threads
 
-    return threads.run, machine.execute, machine.SCRATCH
+    return threads.run, machine.execute, machine.scratch_of
 
 
 def _in_memory(value: Any) -> Any:
