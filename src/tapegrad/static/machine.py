@@ -2,13 +2,12 @@
 
 An op on a few hundred numbers costs its call and not its arithmetic. Here the steps of a run are written down as a
 table of instructions for `kernels.machine`, and what it repeats as a loop. What is only another view of an array costs
-nothing, and what a run makes for itself alone lives in one buffer that is allocated once, where places are used again
-when their numbers are no longer needed. What is handed on is always in arrays of its own.
+nothing, and what a run makes for itself alone lies in an arena (`arena.py`). What is handed on is always in arrays of
+its own.
 """
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy as np
 from ..kernels.instructions import (
     ABSOLUTE,
     ADD,
-    BUFFER,
     COPY,
     DEEPEST,
     DIVIDE,
@@ -45,6 +43,7 @@ from ..kernels.instructions import (
     TANH,
 )  # fmt: skip
 from ..ops import activation, elementwise, indexing, loss, reduction, shape
+from .arena import Arena, Place
 from .program import Entry, Kind, Program, Variable
 from .rolled import rolled, told
 from .runs import F4, Numbers, Unsuitable, execute, gathered
@@ -144,15 +143,6 @@ def size(kind: Kind) -> int:
     return int(np.prod(kind.shape, dtype=np.int64))
 
 
-class Place:
-    """Where an array is: the row of the table of addresses, and an array of the same layout that has no numbers."""
-
-    def __init__(self, slot: int, start: int, view: Any) -> None:
-        self.slot = slot
-        self.start = start
-        self.view = view
-
-
 class Steps:
     """A run of steps: arrays in, arrays out."""
 
@@ -173,8 +163,7 @@ class Steps:
         self.outputs = [program.kinds[variable].shape for variable in handed_on]
         self._code: list[list[int]] = []
         self._python = Numbers()
-        self._free: dict[int, list[int]] = {}  # pieces of the buffer, by their length: where they start
-        self._length = 0
+        self._arena = Arena()
         self._places: dict[Variable, Place] = {}
         result_slots = {variable: 2 + i for i, variable in enumerate(handed_on)}
         for i, variable in enumerate(self.inputs):
@@ -196,7 +185,7 @@ class Steps:
             self._done = ends.get(place, [])  # what nobody reads afterwards
             self._step(entry, result_slots.get(entry.out))
             for variable in self._done:
-                self._release(self._places[variable])
+                self._arena.give_back(self._places[variable])
         self._places.clear()
         self._depth = max((depth for code, _, _, depth, *_ in self._code if code == MATMUL), default=0)
         self.code = rolled(np.array(self._code, np.int64).reshape(-1, FIELDS))
@@ -213,11 +202,11 @@ class Steps:
 
     def __call__(self, *arrays: Any) -> list[Any]:
         results = [np.empty(shape, F4) for shape in self.outputs]
-        execute(self.code, self._numbers, results, arrays, self._length, depth=self._depth)
+        execute(self.code, self._numbers, results, arrays, self._arena.length, depth=self._depth)
         return [result if shape else result[()] for result, shape in zip(results, self.outputs, strict=True)]
 
     def __repr__(self) -> str:
-        return f"machine of {told(self.code)}"
+        return f"machine of {told(self.code)}, {4 * self._arena.length:,} bytes in the arena"
 
     # Instructions
 
@@ -280,20 +269,20 @@ class Steps:
 
     def _softmax(self, out: Place, x: Place) -> None:
         rows, columns = x.view.shape
-        column = self._temporary((rows, 1))
+        column = self._arena.take((rows, 1))
         self._write(LARGEST_COLUMN, (rows, columns, 0), column, 1, x, *_strides(x.view))
         self._elementwise(SUBTRACT, out, [x, column])
         self._elementwise(EXP, out, [out])
         self._write(SUM_COLUMNS, (rows, columns, 0), column, 1, out, columns, 1)
         self._elementwise(DIVIDE, out, [out, column])
-        self._release(column)
+        self._arena.give_back(column)
 
     def _cross_entropy(self, out: Place, x: Place, labels: Place | None = None) -> None:
         """The logarithms of softmax, or the cross entropy with `labels`, as the ops compute them."""
         rows, columns = x.view.shape
-        spread = self._temporary((rows, columns))
-        column = self._temporary((rows, 1))
-        logarithms = self._temporary((rows, columns)) if labels else out
+        spread = self._arena.take((rows, columns))
+        column = self._arena.take((rows, 1))
+        logarithms = self._arena.take((rows, columns)) if labels else out
         self._write(LARGEST_COLUMN, (rows, columns, 0), column, 1, x, *_strides(x.view))
         self._elementwise(SUBTRACT, logarithms, [x, column])
         self._elementwise(EXP, spread, [logarithms])
@@ -304,9 +293,9 @@ class Steps:
             self._elementwise(MULTIPLY, spread, [labels, logarithms])
             self._write(SUM_COLUMNS, (rows, columns, 0), out, 1, spread, columns, 1)
             self._elementwise(NEGATIVE, out, [out])
-            self._release(logarithms)
-        self._release(spread)
-        self._release(column)
+            self._arena.give_back(logarithms)
+        self._arena.give_back(spread)
+        self._arena.give_back(column)
 
     def _sum(self, entry: Entry, out: Place, source: Place) -> None:
         axis = entry.params["axis"]
@@ -363,16 +352,16 @@ class Steps:
         return Place(NUMBERS, self._python.place(argument), np.empty((), F4))
 
     def _new(self, entry: Entry, slot: int | None) -> Place:
-        """A place for the result of an entry: an array of its own if it is handed on, else a piece of the buffer."""
-        view = np.empty(self.kinds[entry.out].shape, F4)
+        """A place for the result of an entry: an array of its own if it is handed on, else in the arena."""
+        shape = self.kinds[entry.out].shape
         over = self._replaceable(entry) if slot is None else None
         if slot is not None:
-            place = Place(slot, 0, view)
+            place = Place(slot, 0, np.empty(shape, F4))
         elif over is not None:
             self._done.remove(over)
-            place = Place(BUFFER, self._places[over].start, view)
+            place = self._places[over]
         else:
-            place = Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
+            place = self._arena.take(shape)
         self._places[entry.out] = place
         return place
 
@@ -387,22 +376,6 @@ class Steps:
             ):
                 return variable
         return None
-
-    def _temporary(self, shape: tuple[int, ...]) -> Place:
-        """A place that is needed within one step."""
-        view = np.empty(shape, F4)
-        return Place(BUFFER, self._piece(-(-view.size // 16) * 16), view)
-
-    def _piece(self, length: int) -> int:
-        """Where that many numbers have room: the first free place, so that what is repeated takes the same ones."""
-        if self._free.get(length):
-            return heapq.heappop(self._free[length])
-        start, self._length = self._length, self._length + length
-        return start
-
-    def _release(self, place: Place) -> None:
-        if place.slot == BUFFER:
-            heapq.heappush(self._free.setdefault(-(-place.view.size // 16) * 16, []), place.start)
 
 
 def _inside(view: Any, base: Any) -> bool:
