@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -129,41 +127,3 @@ def test_updates_come_last_and_are_in_place_at_once_unless_the_old_value_is_read
     (program,) = gives_the_old.programs
     written = [cell for cells in at_once(program).values() for cell in cells if isinstance(cell, Value)]
     assert [cell.tensor for cell in written] == [v]
-
-
-def _peak(run: Any, *arguments: Any) -> int:
-    for _ in range(4):
-        run(*arguments)
-    gc.collect()
-    tracemalloc.start()
-    try:
-        for _ in range(2):  # what is there at the start is counted, too, when it has been made anew
-            run(*arguments)
-        gc.collect()
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        run(*arguments)
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("make", [optim.Adam, optim.Momentum])
-@pytest.mark.parametrize("clears", [True, False])
-def test_a_step_of_large_parameters_takes_no_more_than_eagerly(make, clears):
-    peaks = []
-    for compiled in (False, True):
-        model = nn.Sequential(nn.Linear(500, 500), nn.ReLU(), nn.Linear(500, 500), nn.ReLU(), nn.Linear(500, 500))
-        optimizer = make(model.parameters(), lr=1e-3)
-
-        def step(x: Any, model: Any = model, optimizer: Any = optimizer) -> Any:
-            if clears:
-                optimizer.zero_grad()
-            loss = (model(x) ** 2).mean()
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        run = tg.compile(step, fuse=False) if compiled else lambda x, step=step: step(tg.asarray(x))
-        peaks.append(_peak(run, np.ones((8, 500), np.float32)))
-    assert peaks[1] <= 1.01 * peaks[0] + 20_000

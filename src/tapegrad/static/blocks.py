@@ -34,9 +34,9 @@ _WORTH = 1 << 32  # numbers, times steps, that the machine does in about the tim
 _JOB = 1 << 16  # numbers, in such a kernel
 
 
-def blocked(program: Program) -> Program:
-    """The program with its runs of large elementwise steps as one entry each."""
-    suitable = {entry.out for entry in program.entries if _suits(program, entry)}
+def blocked(program: Program, without: frozenset[Variable] = frozenset()) -> Program:
+    """The program with its runs of large elementwise steps as one entry each, `without` some steps."""
+    suitable = {entry.out for entry in program.entries if _suits(program, entry)} - without
     patient = frozenset(entry.out for entry in program.entries if _is_patient(program, entry))
     return gathered(program, "blocks", suitable, Blocks, 1, patient)
 
@@ -122,13 +122,18 @@ class Blocks:
             return False
         return _shape(program, next(iter(run.values()))) == _shape(program, entry)
 
+    @staticmethod
+    def is_view(entry: Entry) -> bool:
+        """Whether the result of an entry is a view: of a number that is broadcast."""
+        return entry.function is _BROADCAST
+
     def __init__(self, program: Program, entries: Iterable[Entry], handed_on: list[Variable]) -> None:
         entries = list(entries)
         self._kinds = program.kinds
         self.shape = _shape(program, entries[0])
         # What stands for arrays that are one number everywhere: the number, or a variable that has it.
         self._uniform = _uniform(program)
-        made = {entry.out for entry in entries}
+        self.made = made = {entry.out for entry in entries}
         for entry in entries:
             self._check(entry, made, handed_on)
         steps = [entry for entry in entries if self._does_something(entry, handed_on)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import TYPE_CHECKING
 
 from .blocks import Blocks, blocked
 from .joining import joined
 from .machine import Steps, mechanised
-from .memory import Memory
+from .memory import Memory, traced
 from .passes import needed, tidy
 from .pooling import pooled
 from .products import has_products, tiled
@@ -16,7 +17,11 @@ from .runs import prepare
 from .updates import updates_last
 
 if TYPE_CHECKING:
-    from .program import Program
+    from collections.abc import Callable
+
+    from .program import Program, Variable
+
+_LITTLE = 1 << 20  # bytes that are no matter
 
 
 def optimized(program: Program, fuse: bool) -> Program:
@@ -46,7 +51,8 @@ def planned(program: Program) -> Program:
     """The program on kernels that are not compiled yet."""
     program = pooled(joined(program))
     program = tiled(program) if has_products(program) else program
-    runs = needed(_blocked(mechanised(program)))
+    most = functools.cache(lambda: max(Memory(needed(program)).most, traced(program).most))
+    runs = needed(_frugal(_frugal(program, mechanised, most), blocked, most))
     if runs.entries == program.entries:
         return program
     import numba
@@ -54,7 +60,19 @@ def planned(program: Program) -> Program:
     return program if numba.config.DISABLE_JIT else runs  # type: ignore[attr-defined]
 
 
-def _blocked(program: Program) -> Program:
-    """The program with blocks, unless it then takes more memory: a run needs all of its arrays at one time."""
-    runs = blocked(program)
-    return runs if Memory(needed(runs)).most <= Memory(needed(program)).most else program
+def _frugal(program: Program, gather: Callable[..., Program], most: Callable[[], int]) -> Program:
+    """The program with runs, but for those that take more memory: a run needs all of its arrays at one time."""
+    without: frozenset[Variable] = frozenset()
+    while True:
+        runs = gather(program, without)
+        kept = needed(runs)
+        memory = Memory(kept)
+        if memory.most <= _LITTLE or memory.most <= most():
+            return runs
+        refused = without
+        for entry, alive in zip(kept.entries, memory.alive, strict=True):
+            if isinstance(entry.function, Steps | Blocks) and alive > most():
+                refused |= entry.function.made
+        if refused == without:
+            return program
+        without = refused

@@ -80,9 +80,9 @@ _CONCAT, _STACK = (op.op_for(1).function for op in (shape.concat_op, shape.stack
 _ELEMENTWISE = {*OF_TWO, *OF_ONE, POWER, np.power}
 
 
-def mechanised(program: Program) -> Program:
-    """The program with runs of small float32 steps as one entry each."""
-    suitable = {entry.out for entry in program.entries if _suits(program, entry)}
+def mechanised(program: Program, without: frozenset[Variable] = frozenset()) -> Program:
+    """The program with runs of small float32 steps as one entry each, `without` some steps."""
+    suitable = {entry.out for entry in program.entries if _suits(program, entry)} - without
     return gathered(program, "machine", suitable, Steps, _FEWEST)
 
 
@@ -151,10 +151,15 @@ class Steps:
         """Whether an entry may be in a run."""
         return True
 
+    @staticmethod
+    def is_view(entry: Entry) -> bool:
+        """Whether the result of an entry is in general a view of what it is made of."""
+        return entry.function in _VIEWS
+
     def __init__(self, program: Program, entries: Iterable[Entry], handed_on: list[Variable]) -> None:
         entries = list(entries)
         self.kinds = program.kinds
-        made = {entry.out for entry in entries}
+        self.made = made = {entry.out for entry in entries}
         for entry in entries:
             if any(v not in made and program.kinds[v].dtype != F4 for v in entry.inputs()):
                 raise Unsuitable(entry.out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,11 +31,11 @@ class Memory:
     with the results that are `dropped` after it. Arguments, state and constants are not counted.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, over: dict[Variable, Variable] | None = None) -> None:
         self.made: dict[Variable, int] = {}
         self.source: dict[Variable, Variable] = {}
         self.alive: list[int] = []
-        self.over = in_place(program)
+        self.over = in_place(program) if over is None else over
         self.dropped = last_uses(program)
         self.lists = _lists(program.entries)
         self._program = program
@@ -107,6 +108,17 @@ class Memory:
                 dtypes = [*(layout.dtype for layout in inputs), kind.dtype]
                 iterator = np.nditer([*inputs, None], ["zerosize_ok"], flags, dtypes)
                 self._layouts[entry.out] = _laid_out(kind, iterator.operands[-1].strides)
+
+
+def traced(program: Program) -> Memory:
+    """What the run took at least that a program was traced from: what is read later was there, as in a replay of it.
+
+    A backward pass adds to its own gradients in place; nothing else of it did.
+    """
+    first = program.stages[0]
+    whole = replace(program, entries=first.entries, results=first.ends, writes=(), stages=())
+    sums = {entry.out for entry in first.entries if entry.function is np.add}
+    return Memory(whole, {out: operand for out, operand in in_place(whole).items() if out in sums})
 
 
 def _plain(kind: Kind) -> tuple[int, ...]:

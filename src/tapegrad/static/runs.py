@@ -100,6 +100,10 @@ class _Runs:
         if truths:  # the machine has numbers only
             self.refused |= truths
             return
+        # A view of what is there outside is taken there, and needs no memory.
+        inside = run.keys() - set(handed_on)
+        views = [v for v in handed_on if self._build.is_view(run[v]) and inside.isdisjoint(run[v].inputs())]
+        handed_on = [v for v in handed_on if v not in views]
         try:
             steps = self._build(self.program, run.values(), handed_on)
         except Unsuitable as unsuitable:
@@ -113,6 +117,7 @@ class _Runs:
         for place, variable in enumerate(handed_on):
             line = run[variable].line
             self.entries.append(Entry("part", operator.getitem, (results, place), {}, variable, line))
+        self.entries += [run[variable] for variable in views]
 
 
 class Numbers:
