@@ -117,6 +117,17 @@ class Together(Watch):
         self.go_on = go_on
 
 
+class Pending:
+    """A gradient of a pass that is being traced, whose parts are put together when it is read.
+
+    An array of a program is never written into, so each sum on the way would be another array.
+    """
+
+    def together(self) -> Tensor:
+        """The gradient."""
+        raise NotImplementedError
+
+
 def _add(old: Tensor | Rows, new: Tensor | Rows) -> Tensor | Rows:
     """The sum of two gradients: plain arrays are added without a record, recorded ones with one."""
     if isinstance(old, Rows) and isinstance(new, Rows):
@@ -424,6 +435,8 @@ def propagate(
             if g is None:
                 continue
             gradients[entry] = None  # from here on only `g` holds it, so memory falls as the pass goes
+            if traced and isinstance(g, Pending):
+                g = g.together()
             op = entry.op
             index = -1
             if entry.watch is not None:
@@ -484,6 +497,8 @@ def propagate(
                         owned.add(parent)
             if release:
                 entry.saved = None
+        if traced:
+            gradients.update({entry: g.together() for entry, g in gradients.items() if isinstance(g, Pending)})
     except Exception as error:
         if op is not None and not isinstance(error, BackwardError):
             _annotate(error, op, entry, index)
@@ -500,7 +515,9 @@ def _go_on(entry: Entry, g: Any, gradients: dict[Entry, Any], owned: set[Entry],
         raise _released(entry)
     saved = _recordable(entry, entry.saved) if linked else entry.saved
     wanted = {i: parent for i, parent in enumerate(entry.parents) if parent and gradients[parent] is not UNWANTED}
-    for place, total in entry.watch.go_on(g, saved, {i: gradients[parent] for i, parent in wanted.items()}).items():
+    before = {i: gradients[parent] for i, parent in wanted.items()}
+    before = {i: have.together() if isinstance(have, Pending) else have for i, have in before.items()}
+    for place, total in entry.watch.go_on(g, saved, before).items():
         gradients[wanted[place]] = total
         owned.discard(wanted[place])
     if release:

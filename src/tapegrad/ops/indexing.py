@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .._rows import Rows
-from .._tape import Tensor, mode
+from .._tape import Pending, Tensor, mode
 from ..errors import DTypeError
-from ..primitive import constant, primitive
+from ..primitive import constant, primitive, variadic
 from ._numpy import speaks_for
 from .elementwise import multiply
 from .shape import astype, normalized, ravel
@@ -82,10 +82,37 @@ scatter_op = primitive(_scatter_raw, lambda g, key: getitem_op(g, key=key), name
 # A slice of an array that has a gradient already adds into that, instead of making another array of zeros. Whether the
 # pass may write into that gradient or not, the bits are the same: nothing is added to the other elements, not even 0.
 def _accumulate(have: Any, g: Any, params: dict[str, Any]) -> Any:
+    if mode.tracer is not None:
+        parts = have if isinstance(have, _Parts) else _Parts(have.dense() if isinstance(have, Rows) else have)
+        parts.add(params["key"], g)
+        return parts
     if not isinstance(have, np.ndarray) or isinstance(g, Tensor):
         return index_add_op(have.dense() if isinstance(have, Rows) else have, g, key=params["key"])
     _add_at(have, params["key"], g)
     return have
+
+
+class _Parts(Pending):
+    """A gradient, and what slices add to it: for a loop over an array, one sum of them all and not a copy for each."""
+
+    def __init__(self, have: Any) -> None:
+        self._have = have
+        self._keys: list[Any] = []
+        self._parts: list[Any] = []
+
+    def add(self, key: Any, part: Any) -> None:
+        """One more part."""
+        self._keys.append(key)
+        self._parts.append(part)
+
+    def together(self) -> Any:
+        """The gradient."""
+        if len(self._parts) == 1:
+            return index_add_op(self._have, self._parts[0], key=self._keys[0])
+        return add_parts_op(self._have, *self._parts, keys=self._keys)
+
+    def __add__(self, other: Any) -> Any:
+        return self.together() + other
 
 
 getitem_op.op.accumulate = _accumulate
@@ -192,6 +219,21 @@ index_add_op = primitive(
     lambda g, key: getitem_op(g, key=key),
     name="index_add",
     broadcasts=True,
+)
+
+
+def _add_parts_raw(x: Any, *parts: Any, keys: list[Any]) -> Any:
+    out = np.array(x, copy=True)
+    for key, part in zip(keys, parts, strict=True):
+        _add_at(out, key, part)
+    return out
+
+
+# Several of them, one after the other, for gradients: each part has the shape of what it is added to.
+add_parts_op = variadic(
+    _add_parts_raw,
+    lambda g, index, keys: getitem_op(g, key=keys[index - 1]) if index else g,
+    name="add_parts",
 )
 
 

@@ -51,7 +51,7 @@ def planned(program: Program) -> Program:
     """The program on kernels that are not compiled yet."""
     program = pooled(joined(program))
     program = tiled(program) if has_products(program) else program
-    most = functools.cache(lambda: max(Memory(needed(program)).most, traced(program).most))
+    most = functools.cache(lambda: traced(program).most)
     runs = needed(_frugal(_frugal(program, mechanised, most), blocked, most))
     if runs.entries == program.entries:
         return program

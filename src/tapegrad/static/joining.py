@@ -1,7 +1,7 @@
 """The gradient of an array that was taken apart, by its slices or its rows, is put together at once.
 
-As it is recorded, parts are put into zeros, and these are added, or further parts are added to a copy. Where the parts
-are all of the array, joining them gives the same, but for the signs of zeros.
+As it is recorded, a part is put into zeros, and further parts are added to a copy of these. Where the parts are all of
+the array, joining them gives the same, but for the signs of zeros.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .program import Entry
 
 _SCATTER, _INDEX_ADD = indexing.scatter_op.op.function, indexing.index_add_op.op.function
-_SUMS = (_INDEX_ADD, np.add)
+_ADD_PARTS = indexing.add_parts_op.op_for(1).function  # type: ignore[attr-defined]
+_SUMS = (_INDEX_ADD, _ADD_PARTS, np.add)
 _CONCAT = shape.concat_op.op_for(1).function  # type: ignore[attr-defined]
 _STACK = shape.stack_op.op_for(1).function  # type: ignore[attr-defined]
 
@@ -58,9 +59,13 @@ def _parts(
     waiting = [last]
     while waiting:
         entry = waiting.pop()
-        if entry.function is not np.add:
+        summands = entry.arguments
+        if entry.function is _ADD_PARTS:
+            summands, added = entry.arguments[:1], entry.arguments[1:]
+            parts += zip(entry.params["keys"], added, strict=True)
+        elif entry.function is not np.add:
+            summands = entry.arguments[:-1]
             parts.append((entry.params["key"], entry.arguments[-1]))
-        summands = entry.arguments if entry.function is np.add else entry.arguments[:-1]
         for variable in summands:
             before = made.get(variable) if type(variable) is Variable else None
             if before is None or before.function not in (_SCATTER, *_SUMS) or readers[variable] != 1:

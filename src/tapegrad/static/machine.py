@@ -8,6 +8,7 @@ its own.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +77,7 @@ _SOFTMAX, _LOG_SOFTMAX = activation.softmax_op.op.function, activation.log_softm
 _CROSS_ENTROPY = loss.probable_op.op.function
 POWER = elementwise.operator_pow.op.function
 _SCATTER, _INDEX_ADD = indexing.scatter_op.op.function, indexing.index_add_op.op.function
-_CONCAT, _STACK = (op.op_for(1).function for op in (shape.concat_op, shape.stack_op))  # type: ignore[attr-defined]
+_CONCAT, _STACK, _ADD_PARTS = (op.op_for(1).function for op in (shape.concat_op, shape.stack_op, indexing.add_parts_op))  # type: ignore[attr-defined]
 _ELEMENTWISE = {*OF_TWO, *OF_ONE, POWER, np.power}
 
 
@@ -123,7 +124,7 @@ def _suits(program: Program, entry: Entry) -> bool:
         )
     if function in (_SOFTMAX, _LOG_SOFTMAX, _CROSS_ENTROPY):
         return len(kinds[0].shape) == 2 and entry.params.get("axis", -1) in (-1, 1)
-    if function in _VIEWS or function in (_SCATTER, _INDEX_ADD):
+    if function in _VIEWS or function in (_SCATTER, _INDEX_ADD, _ADD_PARTS):
         return not any(True for _ in _variables_of(entry.params)) and _basic(entry.params)
     return function in (_CONCAT, _STACK)
 
@@ -133,14 +134,14 @@ def _variables_of(params: dict[str, Any]) -> Iterable[Variable]:
 
 
 def _basic(params: dict[str, Any]) -> bool:
-    """Whether a key, if there is one, is made of integers, slices, None and Ellipsis, so that it gives a view."""
-    key = params.get("key", ())
-    parts = key if isinstance(key, tuple) else (key,)
+    """Whether keys, if there are any, are made of integers, slices, None and Ellipsis, so that they give views."""
+    keys = params.get("keys", [params.get("key", ())])
+    parts = [part for key in keys for part in (key if isinstance(key, tuple) else (key,))]
     return all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts)
 
 
 def size(kind: Kind) -> int:
-    return int(np.prod(kind.shape, dtype=np.int64))
+    return math.prod(kind.shape)
 
 
 class Steps:
@@ -257,6 +258,11 @@ class Steps:
             part = self._part(entry, out, entry.params["key"])
             self._elementwise(COPY, out, places[:1])
             self._elementwise(ADD, part, [part, places[1]])
+        elif function is _ADD_PARTS:
+            self._elementwise(COPY, out, places[:1])
+            for key, place in zip(entry.params["keys"], places[1:], strict=True):
+                part = self._part(entry, out, key)
+                self._elementwise(ADD, part, [part, place])
         elif function is _SOFTMAX:
             self._softmax(out, places[0])
         elif function in (_LOG_SOFTMAX, _CROSS_ENTROPY):

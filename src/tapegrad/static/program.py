@@ -7,6 +7,7 @@ program prints as text, one line an entry, and is replayed by `replay`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -106,7 +107,7 @@ class Kind(NamedTuple):
     @property
     def nbytes(self) -> int:
         """The bytes that the value takes."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 class Constant(NamedTuple):

@@ -57,6 +57,7 @@ class _Runs:
         self._fewest = fewest
         self.entries: list[Entry] = []
         self.kinds = dict(program.kinds)
+        self._next = max(variable.number for variable in program.kinds) + 1
         self.refused: set[Variable] = set()
         self._suitable = suitable
         self._patient = patient
@@ -109,7 +110,8 @@ class _Runs:
         except Unsuitable as unsuitable:
             self.refused.add(unsuitable.out)
             return
-        results = Variable(max(variable.number for variable in self.kinds) + 1)
+        results = Variable(self._next)
+        self._next += 1
         # A list that is as large as what it holds, so that it is dropped when its parts are taken.
         self.kinds[results] = Kind((sum(self.kinds[variable].nbytes for variable in handed_on),), np.dtype(np.uint8))
         first = next(iter(run.values()))
