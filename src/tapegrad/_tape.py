@@ -19,6 +19,7 @@ import contextlib
 import itertools
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from operator import attrgetter
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -117,15 +118,15 @@ class Together(Watch):
         self.go_on = go_on
 
 
-class Pending:
+class Pending(ABC):
     """A gradient of a pass that is being traced, whose parts are put together when it is read.
 
     An array of a program is never written into, so each sum on the way would be another array.
     """
 
+    @abstractmethod
     def together(self) -> Tensor:
         """The gradient."""
-        raise NotImplementedError
 
 
 def _add(old: Tensor | Rows, new: Tensor | Rows) -> Tensor | Rows:
