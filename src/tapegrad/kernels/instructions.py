@@ -16,7 +16,7 @@ TURNING = (OUT, OUT_START, A, A + 1, B, B + 1)  # those that may differ from tur
 # two operands.
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL = range(10)
 NEGATIVE, ABSOLUTE, SQRT, SQUARE, EXP, LOG, TANH, SIGMOID, RELU, COPY = range(10, 20)
-MATMUL, SUM_ROWS = 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C), of which each job makes a row
+MATMUL, SUM_ROWS = 20, 21  # (R, D) (D, C) -> (R, C); (R, C) -> (1, C)
 SUM_COLUMNS, LARGEST_COLUMN = 22, 23  # (R, C) -> (R, 1)
 SUM_ALL = 24  # (R, C) -> (1, 1), where rows continue one another; of its result, each job makes a row
 

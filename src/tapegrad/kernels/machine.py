@@ -165,7 +165,7 @@ def execute(state, jobs, code, bases, block, total, scratch, buffer):
                 continue
             if block:
                 rows = min(block, total - top)
-            before = job if kind in (SUM_ALL, SUM_ROWS) else top  # rows of the result
+            before = job if kind == SUM_ALL else top  # rows of the result
             out = _place(bases, out_slot, buffer, out_start, before * out_row)
             a = _place(bases, a_slot, buffer, a_start, top * a_row)
             b = _place(bases, b_slot, buffer, b_start, top * b_row)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import threads
-from ..kernels.instructions import BUFFER, CHUNK, FIELDS, NUMBERS, PARTS, SPREAD, SQUARE, SUM_ALL, SUM_ROWS
+from ..kernels.instructions import BUFFER, CHUNK, FIELDS, NUMBERS, PARTS, SPREAD, SQUARE, SUM_ALL
 from ..kernels.workspace import Recycled
 from . import sums
 from .machine import _BROADCAST, COMPARISONS, LARGEST, OF_ONE, OF_TWO, POWER, size
@@ -151,7 +151,7 @@ class Blocks:
         # One number a row, unless there is something to do with rows or columns.
         self._columns = self.shape[-1] if by_rows else 1
         self._rows = math.prod(self.shape) // self._columns
-        self._block = max(1, _BLOCK // self._columns, *(each.fewest for each in self._sums))
+        self._block = max(1, _BLOCK // self._columns)
         added = [each.out for each in self._sums]
         whole = [variable for variable in handed_on if variable not in added]
         self._whole = len(whole)
@@ -196,7 +196,7 @@ class Blocks:
                 else:
                     self._pieces[entry.out], count = count, count + 1
             if entry.out in of_sums:
-                out = self._slots[entry.out], 0, self._columns if number == SUM_ROWS else 1
+                out = self._slots[entry.out], 0, 1
             else:
                 out = self._operand(entry.out)[:3]
             first, second = operands[0], operands[-1]
@@ -224,7 +224,7 @@ class Blocks:
         if self._to_do <= 0:
             self._compile()
         blocks = -(-self._rows // self._block)
-        parts = [each.parts(self._rows, self._columns, blocks) for each in self._sums]
+        parts = [each.parts(self._rows, blocks) for each in self._sums]
         results = [*whole, *parts]
         if self._kernel:
             jobs = -(-self._rows // _JOB)
