@@ -195,10 +195,7 @@ class Blocks:
                     self._pieces[entry.out] = free.pop()
                 else:
                     self._pieces[entry.out], count = count, count + 1
-            if entry.out in of_sums:
-                out = self._slots[entry.out], 0, 1
-            else:
-                out = self._operand(entry.out)[:3]
+            out = (self._slots[entry.out], 0, 1) if entry.out in of_sums else self._operand(entry.out)[:3]
             first, second = operands[0], operands[-1]
             code.append([number, 0, self._columns, 0, *out, *first, *second])
             done = {v for v in entry.inputs() if last[v] == place} | ({entry.out} - last.keys())
