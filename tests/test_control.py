@@ -354,3 +354,84 @@ def test_any_numbers_choose_as_python_does(x: Any, y: Any) -> None:
     fast = compiled(chosen)
     for call in [(x, y), (y, x), (-x, y), (x, -y)]:
         bits(fast(*call), chosen_by_python(*call))
+
+
+# What the functions close over
+
+
+def by_scan(f: Any, h: Any, x: Any) -> Any:
+    return tg.scan(lambda h, row: (f(h + row), h), h, x)[0]
+
+
+def by_while_loop(f: Any, h: Any, x: Any) -> Any:
+    return tg.while_loop(lambda h, turn: turn < 3, lambda h, turn: (f(h + x[0]), turn + 1), h, np.zeros((), np.int64))[
+        0
+    ]
+
+
+def by_cond(f: Any, h: Any, x: Any) -> Any:
+    return tg.cond(x.sum() > -100, lambda h: f(h + x[1]), lambda h: h, h)
+
+
+@pytest.mark.parametrize("run", [by_scan, by_while_loop, by_cond])
+@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize("kind", ["in the function", "in one that it calls", "checkpoint"])
+def test_a_variable_of_a_loop_of_python_is_what_it_was_in_its_turn(run: Any, fuse: bool, kind: str) -> None:
+    weights = [tg.tensor(normal(2, 2, seed=k), requires_grad=True) for k in range(3)]
+
+    def step(x: Any) -> Any:
+        for w in weights:
+            w.grad = None
+        h = np.zeros((3, 2)) + x[0]
+        for w in weights:
+            inner = lambda z: np.tanh(z @ w)  # noqa: B023, E731
+            if kind == "in the function":
+                h = run(lambda z: np.tanh(z @ w), h, x)  # noqa: B023
+            elif kind == "checkpoint":
+                h = run(lambda z: tg.checkpoint(inner)(z), h, x)  # noqa: B023
+            else:
+                h = run(lambda z: inner(z), h, x)  # noqa: B023
+        (h**2).sum().backward()
+        return [w.grad for w in weights]
+
+    x = normal(4, 3, 2)
+    plain = step
+    if kind == "checkpoint":  # which, by itself, runs its function again when the loop is over, and says so
+
+        def plain(x: Any) -> Any:
+            for w in weights:
+                w.grad = None
+            h = np.zeros((3, 2)) + x[0]
+            for w in weights:
+                h = run(lambda z, w=w: np.tanh(z @ w), h, x)
+            (h**2).sum().backward()
+            return [w.grad for w in weights]
+
+    expected = [np.asarray(g.numpy()) for g in plain(tg.asarray(x))]
+    fast = tg.compile(step, fuse=fuse)
+    for _ in range(3) if kind != "checkpoint" else range(1):
+        for got, gradient in zip(fast(x), expected, strict=True):
+            np.testing.assert_allclose(np.asarray(got.numpy() if isinstance(got, tg.Tensor) else got), gradient, 1e-12)
+
+
+def test_what_a_function_writes_outside_is_written_there() -> None:
+    turns = 0
+
+    def count(h: Any, x: Any) -> Any:
+        nonlocal turns
+        turns += 1
+        return h + x, h
+
+    def fold(h: Any, depth: int = 2, *, factor: float = 2.0) -> Any:  # which is in its own closure
+        return h * factor if depth == 0 else fold(h, depth - 1)
+
+    def step(x: Any) -> Any:
+        return fold(tg.scan(lambda h, row: count(h, fold(row)), np.zeros(2), x)[0])
+
+    x = normal(3, 2)
+    expected = step(tg.asarray(x))
+    assert turns == 3
+    fast = compiled(step)
+    for _ in range(3):
+        np.testing.assert_array_equal(fast(x), expected)
+    assert turns > 3

@@ -17,6 +17,7 @@ PACKAGE = Path(tapegrad.__file__).parent
 LAYERS = [
     "errors",
     "_dtype",
+    "_closures",
     "_pytree",
     "kernels",
     "_rows",

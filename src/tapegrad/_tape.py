@@ -242,6 +242,7 @@ class _Mode(threading.local):
         self.recording = True
         self.observers: tuple[Observer, ...] = ()
         self.tracer: Tracer | None = None  # one of the observers
+        self.inside_a_program = False  # in a function that an entry of a program runs
         self.usual = True
         self.inside = 0.0  # seconds that observed runs took inside the one that is going on
 

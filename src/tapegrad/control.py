@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._closures import as_now
 from ._pytree import contents, flatten, tree_map
 from ._tape import Entry, Tensor, Together, Tracer, mode, next_serial, wrap
 from .debug.where import user_line
@@ -44,6 +45,7 @@ def cond(predicate: Any, true_function: Callable[..., Any], false_function: Call
         )
     if mode.tracer is None or not isinstance(predicate, Tensor):
         return _run(true_function if predicate else false_function, operands)
+    true_function, false_function = as_now(true_function), as_now(false_function)
 
     def choose(predicate: Tensor, *operands: Any) -> Any:
         return (true_function if predicate else false_function)(*operands)
@@ -62,6 +64,8 @@ def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *state: 
     `state` are arrays and containers of them; `body` gives as many, in a tuple if there are several, of the same
     shapes and dtypes: ShapeError or DTypeError says where they are not.
     """
+    if mode.tracer is not None:
+        condition, body = as_now(condition), as_now(body)
 
     def step(state: tuple[Any, ...]) -> tuple[Any, ...]:
         result = body(*state)
@@ -93,6 +97,8 @@ def scan(function: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -
     if len(lengths) != 1 or not all(length and length[0] for length in lengths):
         raise ShapeError(f"scan: expected arrays of one length of at least 1, got {sorted(lengths)}")
     ((count,),) = lengths
+    if mode.tracer is not None:
+        function = as_now(function)
 
     def loop(carry: Any, xs: Any) -> tuple[Any, Any]:
         rows: list[list[Any]] = []
@@ -357,10 +363,12 @@ def _apart(tracer: Tracer | None, recording: bool) -> Iterator[None]:
 def _standing_for(captured: Sequence[Tensor], tensors: Sequence[Tensor]) -> Iterator[None]:
     """Let the `captured` Tensors have the values and the entries of others in this block."""
     before = [(tensor._array, tensor._entry) for tensor in captured]
+    inside, mode.inside_a_program = mode.inside_a_program, True
     for tensor, other in zip(captured, tensors, strict=True):
         tensor._array, tensor._entry = other._array, other._entry
     try:
         yield
     finally:
+        mode.inside_a_program = inside
         for tensor, (array, entry) in zip(captured, before, strict=True):
             tensor._array, tensor._entry = array, entry

@@ -362,7 +362,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        if mode.tracer is not None:  # a program recomputes nothing, and drops what it can
+        if mode.tracer is not None or mode.inside_a_program:  # which recomputes nothing, and drops what it can
             return function(*args, **kwargs)
         draws = random.get_state()
         leaves, rebuild = flatten((args, kwargs))

@@ -120,6 +120,10 @@ def compile(function: Callable[..., Any] | None = None, *, fuse: bool = True) ->
     Raises TraceError where the function would freeze a value in its program, and LostGradientError for recorded
     arguments.
     """
+    if not isinstance(fuse, bool):
+        raise TypeError(f"compile: expected True or False for fuse, got {fuse!r}")
+    if function is not None and not callable(function):
+        raise TypeError(f"compile: expected a function, got {type(function).__name__}")
     if function is None:
         return functools.partial(compile, fuse=fuse)
     return Compiled(function, fuse)
