@@ -364,9 +364,10 @@ def by_scan(f: Any, h: Any, x: Any) -> Any:
 
 
 def by_while_loop(f: Any, h: Any, x: Any) -> Any:
-    return tg.while_loop(lambda h, turn: turn < 3, lambda h, turn: (f(h + x[0]), turn + 1), h, np.zeros((), np.int64))[
-        0
-    ]
+    def turned(h: Any, turn: Any) -> Any:
+        return f(h + x[0]), turn + 1
+
+    return tg.while_loop(lambda h, turn: turn < 3, turned, h, np.zeros((), np.int64))[0]
 
 
 def by_cond(f: Any, h: Any, x: Any) -> Any:

@@ -164,10 +164,18 @@ def test_the_cache_is_bounded_and_says_so() -> None:
         step(x, float(place))
     with pytest.warns(UserWarning, match="traced for more than 16 kinds of arguments") as warned:
         [step(x, 16.0), step(x, 17.0)]
-    assert len(warned) == 2
+    assert len(warned) == 1  # and no more of it
     assert len(step.programs) == 16
     step(x, 17.0)  # is still there
     assert len(step.programs) == 16
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: tg.compile(3), lambda: tg.compile(np.tanh, fuse="yes"), lambda: tg.compile(fuse=1)]
+)
+def test_what_cannot_be_compiled_is_refused_at_once(make: Any) -> None:
+    with pytest.raises(TypeError, match="compile: expected"):
+        make()
 
 
 def test_recording_or_not_makes_another_program() -> None:

@@ -50,6 +50,7 @@ class Compiled:
         self._fuse = fuse
         self._runs: list[_Run] = []  # the one used last is the last
         self._lock = threading.RLock()  # held while tracing; the function may call others
+        self._warned = False
 
     @property
     def programs(self) -> list[Program]:
@@ -93,7 +94,8 @@ class Compiled:
         with self._lock:
             runs = [*(other for other in self._runs if other is not run), run]
             self._runs = runs[-_MOST:]  # another list, since other threads may be reading the old one
-        if len(runs) > _MOST:
+        if len(runs) > _MOST and not self._warned:
+            self._warned = True
             warnings.warn(
                 f"compile: {self!r} has been traced for more than {_MOST} kinds of arguments, and the programs used "
                 "longest ago are forgotten. Numbers in Python are fixed in a program: pass what changes as arrays, "
