@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -436,3 +437,123 @@ def test_what_a_function_writes_outside_is_written_there() -> None:
     for _ in range(3):
         np.testing.assert_array_equal(fast(x), expected)
     assert turns > 3
+
+
+class Holder:
+    def __init__(self, w: Any) -> None:
+        self.w = w
+
+
+def by_attribute(run: Any, tensors: Any, h: Any) -> Any:
+    holder = Holder(None)
+    for w in tensors:
+        holder.w = w
+        h = run(lambda h: h + holder.w, h)
+    return h
+
+
+def by_item(run: Any, tensors: Any, h: Any) -> Any:
+    items: dict[str, Any] = {}
+    for w in tensors:
+        items["w"] = w
+        h = run(lambda h: h + items["w"], h)
+    return h
+
+
+def by_function_in_a_list(run: Any, tensors: Any, h: Any) -> Any:
+    functions: list[Any] = [None]
+    for w in tensors:
+        functions[0] = lambda h: h + w  # noqa: B023
+        h = run(lambda h: functions[0](h), h)
+    return h
+
+
+@pytest.mark.parametrize("lookup", [by_attribute, by_item, by_function_in_a_list])
+@pytest.mark.parametrize("run", [by_scan, by_while_loop, by_cond])
+@pytest.mark.parametrize("alike", [False, True])
+def test_what_has_changed_by_the_end_of_the_program_is_an_error_and_moves_nothing(
+    lookup: Any, run: Any, alike: bool
+) -> None:
+    tensors = [tg.tensor(np.zeros(2) if alike else normal(2, seed=k), requires_grad=True) for k in range(2)]
+    moved = tg.tensor(1.0, requires_grad=True)
+    x = normal(4, 3, 2)
+
+    def forward(x: Any) -> Any:
+        return (lookup(lambda f, h: run(f, h, x), tensors, np.zeros((3, 2)) + x[0]) ** 2).sum() * moved
+
+    @tg.compile
+    def step(x: Any) -> Any:
+        loss = forward(x)
+        loss.backward()
+        moved.assign_(moved.detach() - 0.5)
+        return loss.detach()
+
+    says = "used another Tensor" if alike else "gave other values"
+    for _ in range(2):
+        with pytest.raises(tg.TraceError, match=f"at .*test_control.py:.* by the end of the program.*{says}"):
+            step(x)
+        assert moved.item() == 1.0
+        assert moved.grad is None
+    with pytest.raises(tg.TraceError, match="by the end of the program"):
+        tg.trace(forward, x)
+    with tg.no_grad(), pytest.raises(tg.TraceError, match="by the end of the program"):
+        tg.compile(forward)(x)
+
+
+def test_a_count_of_calls_is_no_value_of_a_program() -> None:
+    turn = 0
+
+    def step(x: Any) -> Any:
+        def counting(h: Any, row: Any) -> Any:
+            nonlocal turn
+            turn += 1
+            return h + row * turn, h
+
+        return tg.scan(counting, np.zeros(2), x)[0]
+
+    with pytest.raises(tg.TraceError, match=r"by the end of the program.*gave other values"):
+        compiled(step)(normal(3, 2))
+
+
+def test_what_is_kept_from_the_first_call_is_the_same_value_later() -> None:
+    kept: list[Any] = []
+
+    def mask() -> Any:
+        if not kept:
+            kept.append(np.array([1.0, 0.0]))
+        return kept[0]
+
+    def step(x: Any) -> Any:
+        return tg.scan(lambda h, row: (h + row * mask(), h), np.zeros(2), x)[0]
+
+    x = normal(3, 2)
+    fast = compiled(step)
+    for _ in range(3):
+        np.testing.assert_array_equal(fast(x), x.sum(0) * [1, 0])
+
+
+@pytest.mark.parametrize("kind", ["partial", "method"])
+def test_methods_and_partial_functions_are_taken_as_they_are(kind: str) -> None:
+    weights = [tg.tensor(normal(2, seed=k), requires_grad=True) for k in range(3)]
+
+    def step(x: Any) -> Any:
+        h = np.zeros(2)
+        for w in weights:
+
+            class Cell:
+                def turn(self, h: Any, row: Any) -> Any:
+                    return np.tanh(h * w + row), h  # noqa: B023
+
+            turn = Cell().turn if kind == "method" else functools.partial(lambda h, row: (np.tanh(h * w + row), h))  # noqa: B023
+            h = tg.scan(turn, h, x)[0]
+        for w in weights:
+            w.grad = None
+        h.sum().backward()
+        return [w.grad for w in weights]
+
+    x = normal(3, 2)
+    expected = step(tg.asarray(x))
+    fast = compiled(step)
+    for _ in range(3):
+        for got, gradient in zip(fast(x), expected, strict=True):
+            np.testing.assert_array_equal(got.numpy(), gradient.numpy())

@@ -6,19 +6,26 @@ In `for w in weights: y = scan(lambda c, x: f(c, x, w), ...)` every function wou
 from __future__ import annotations
 
 import dis
-from types import CellType, CodeType, FunctionType
+import functools
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
 
 def as_now(function: Any) -> Any:
     """The function with what its closure holds now, and the functions in there alike.
 
-    Variables that it writes itself stay shared with whoever else has them. What is not a plain function is itself.
+    Variables that it writes itself stay shared with whoever else has them. A method or `functools.partial` is one of a
+    function as it is now; what else can be called is itself.
     """
     return _as_now(function, {})
 
 
 def _as_now(function: Any, done: dict[int, Any]) -> Any:
+    if type(function) is functools.partial:
+        arguments = [_as_now(argument, done) for argument in function.args]
+        return functools.partial(_as_now(function.func, done), *arguments, **function.keywords)
+    if type(function) is MethodType:
+        return MethodType(_as_now(function.__func__, done), function.__self__)
     if type(function) is not FunctionType or not function.__closure__:
         return function
     if id(function) in done:  # it is in its own closure

@@ -323,6 +323,9 @@ class Tracer(Observer):
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
         """What runs depends on the `answer`, such as whether a layer is in training."""
 
+    def verifies(self, check: Callable[[], None]) -> None:
+        """`check`, to be called when the program is written down, raises where a replay would do something else."""
+
 
 def observe(run: Callable[[], Any], tell: Callable[[Observer, Any, float], None]) -> Any:
     """What `run()` gives, after telling this thread's observers of it and of the seconds that it took."""

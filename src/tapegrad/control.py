@@ -11,6 +11,7 @@ and what comes to it from the outputs goes back in two entries, and rounds in ea
 from __future__ import annotations
 
 import contextlib
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,12 +51,12 @@ def cond(predicate: Any, true_function: Callable[..., Any], false_function: Call
     def choose(predicate: Tensor, *operands: Any) -> Any:
         return (true_function if predicate else false_function)(*operands)
 
-    def both(predicate: Tensor, *operands: Any) -> Any:
+    def both(predicate: Tensor, *operands: Any) -> tuple[Any, Any]:
         results = true_function(*operands), false_function(*operands)
         _same_kinds("cond: true_function and false_function", *results)
-        return results[0]
+        return results
 
-    return _traced("cond", choose, both, (predicate, *operands))
+    return _traced(mode.tracer, "cond", choose, both, (predicate, *operands))
 
 
 def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *state: Any) -> Any:
@@ -78,12 +79,12 @@ def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *state: 
             state = step(state)
         return state
 
-    def once(*state: Any) -> tuple[Any, ...]:
-        condition(*state)
-        return step(state)
+    def once(*state: Any) -> tuple[Any, Any]:
+        holds = condition(*state)
+        return step(state), holds
 
     start = tree_map(asarray, state)
-    result = _run(loop, start) if mode.tracer is None else _traced("while_loop", loop, once, start)
+    result = _run(loop, start) if mode.tracer is None else _traced(mode.tracer, "while_loop", loop, once, start)
     return result[0] if len(state) == 1 else result
 
 
@@ -110,8 +111,11 @@ def scan(function: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -
             rows.append(leaves)
         return carry, rebuild([stack(column) for column in zip(*rows, strict=True)])
 
+    def every(carry: Any, xs: Any) -> tuple[Any, Any]:
+        return loop(carry, xs), None
+
     start = tree_map(asarray, carry), tree_map(asarray, xs)
-    last, ys = _run(loop, start) if mode.tracer is None else _traced("scan", loop, loop, start)
+    last, ys = _run(loop, start) if mode.tracer is None else _traced(mode.tracer, "scan", loop, every, start)
     return last, ys
 
 
@@ -157,13 +161,15 @@ def _containers(tree: Any) -> Any:
 # As an entry of a program
 
 
-def _traced(name: str, run: Callable[..., Any], sample: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """`run(*arguments)` as one entry. `sample` takes the same, and uses and gives all that `run` ever may.
+def _traced(
+    tracer: Tracer, name: str, run: Callable[..., Any], sample: Callable[..., Any], arguments: tuple[Any, ...]
+) -> Any:
+    """`run(*arguments)` as one entry. `sample` takes the same, and uses all that `run` ever may.
 
-    What the functions use besides their arguments becomes an input of the entry, too: while they run, these Tensors
-    have the values and the entries of that run.
+    It gives what `run` may give, and what else it found. What the functions use besides their arguments becomes an
+    input of the entry, too: while they run, these Tensors have the values and the entries of that run.
     """
-    if isinstance(mode.tracer, _Seen):  # a part of another one's functions
+    if isinstance(tracer, _Seen):  # a part of another one's functions
         sample(*arguments)
         return _run(run, arguments)
     leaves, rebuild = flatten(arguments)
@@ -178,8 +184,10 @@ def _traced(name: str, run: Callable[..., Any], sample: Callable[..., Any], argu
 
     seen = _Seen(name)
     with _apart(seen, mode.recording):
-        outputs, rebuild_output = flatten(sample(*filled(seen.given(operands))))
-    del outputs
+        found = sample(*filled(seen.given(operands)))
+    rebuild_output = flatten(found[0])[1]
+    tracer.verifies(_Again(name, seen.captured, operands, lambda given: sample(*filled(given)), found))
+    del found
     captured = seen.captured
     count = len(operands)
 
@@ -189,6 +197,62 @@ def _traced(name: str, run: Callable[..., Any], sample: Callable[..., Any], argu
             return [wrap(y._array, y._entry) for y in results]  # which stay as they are when the others go back
 
     return rebuild_output(_entry(name, call, [*operands, *captured]))
+
+
+class _Again:
+    """Runs functions once more, when all is traced, since a replay will: raises where they do something else by then.
+
+    They may have looked up what was another one meanwhile: a variable of a module, an attribute, an item of a list.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        captured: Sequence[Tensor],
+        operands: Sequence[Tensor],
+        function: Callable[[Sequence[Tensor]], Any],
+        found: Any,
+    ) -> None:
+        self._name = name
+        self._line = user_line()
+        self._recording = mode.recording
+        self._captured = captured
+        self._values = [wrap(tensor._array, tensor._entry) for tensor in captured]
+        self._operands = [wrap(x._array) for x in operands]
+        self._function = function
+        self._digests = _digests(found)
+        self._used = _natures(captured)
+
+    def __call__(self) -> None:
+        seen = _Seen(self._name)
+        with _apart(seen, self._recording), _standing_for(self._captured, self._values):
+            digests = _digests(self._function(seen.given(self._operands)))
+            used = _natures(seen.captured)
+        if digests != self._digests or used != self._used:
+            raise TraceError(
+                f"{self._name} at {self._line}: by the end of the program, where a function of it ran again, as in "
+                f"each replay, it {'gave other values' if digests != self._digests else 'used another Tensor'}. "
+                "Something that it looks up has changed since: an attribute, an item of a list or dict, or a global. "
+                "Bind it to a variable before the call, or pass it as an operand"
+            )
+
+
+def _natures(tensors: Sequence[Tensor]) -> set[Any]:
+    """What tells Tensors apart, but for those that are made anew each time, as `detach` does."""
+    return {(id(tensor._array), tensor.requires_grad) for tensor in tensors}
+
+
+def _digests(tree: Any) -> list[Any]:
+    """The leaves of a tree, and of arrays their shapes, dtypes, and checksums."""
+    return [_digest(leaf) for leaf in flatten(tree)[0]]
+
+
+def _digest(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor):
+        leaf = leaf._array
+    if isinstance(leaf, np.ndarray | np.generic):
+        return leaf.shape, leaf.dtype, zlib.crc32(np.ascontiguousarray(leaf).tobytes())
+    return repr(leaf) if isinstance(leaf, float) else leaf  # a NaN is itself
 
 
 def _entry(name: str, call: Callable[..., list[Tensor]], inputs: Sequence[Tensor]) -> list[Tensor]:

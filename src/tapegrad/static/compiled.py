@@ -185,6 +185,7 @@ class _Run:
         del leaves
         with tracing(written):
             outputs, self._rebuild = flatten(self._function(*positional, **named))
+        written.verified()
         refs = [written.result(output) for output in outputs]
         self._lost = [isinstance(output, Tensor) and recorded(output) for output in outputs]
         del outputs, positional, named  # which Tensors are still held is asked next

@@ -71,6 +71,7 @@ class Trace(Tracer):
         self.values: dict[Variable, Constant] = {}
         self.kinds: dict[Variable, Kind] = {}
         self.guards: list[tuple[Callable[[], Any], Any]] = []
+        self.checks: list[Callable[[], None]] = []
         self.arrays: list[Any] = []  # of each variable, by its number
         self.lines: dict[Variable, str] = {}  # of the user, where a Tensor from outside was first read
         self.digests: dict[Variable, int] = {}  # of constants, which their owner may write into
@@ -229,6 +230,21 @@ class Trace(Tracer):
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
         """What runs depends on an answer: the program holds as long as the answer is the same."""
         self.guards.append((ask, answer))
+
+    def verifies(self, check: Callable[[], None]) -> None:
+        """A function runs anew at each replay; `check` raises where it does something else by now."""
+        self.checks.append(check)
+
+    def verified(self) -> None:
+        """Raise TraceError where a replay would do something else, and go back to the state before."""
+        try:
+            for check in self.checks:
+                check()
+        except BaseException:
+            self.snapshot.restore()
+            raise
+        finally:
+            self.checks.clear()  # which keep what they need
 
     # Variables
 
