@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+import threading
 from typing import Any
 
 import numpy as np
@@ -397,46 +399,11 @@ def test_a_variable_of_a_loop_of_python_is_what_it_was_in_its_turn(run: Any, fus
         return [w.grad for w in weights]
 
     x = normal(4, 3, 2)
-    plain = step
-    if kind == "checkpoint":  # which, by itself, runs its function again when the loop is over, and says so
-
-        def plain(x: Any) -> Any:
-            for w in weights:
-                w.grad = None
-            h = np.zeros((3, 2)) + x[0]
-            for w in weights:
-                h = run(lambda z, w=w: np.tanh(z @ w), h, x)
-            (h**2).sum().backward()
-            return [w.grad for w in weights]
-
-    expected = [np.asarray(g.numpy()) for g in plain(tg.asarray(x))]
+    expected = [g.numpy() for g in step(tg.asarray(x))]
     fast = tg.compile(step, fuse=fuse)
-    for _ in range(3) if kind != "checkpoint" else range(1):
-        for got, gradient in zip(fast(x), expected, strict=True):
-            np.testing.assert_allclose(np.asarray(got.numpy() if isinstance(got, tg.Tensor) else got), gradient, 1e-12)
-
-
-def test_what_a_function_writes_outside_is_written_there() -> None:
-    turns = 0
-
-    def count(h: Any, x: Any) -> Any:
-        nonlocal turns
-        turns += 1
-        return h + x, h
-
-    def fold(h: Any, depth: int = 2, *, factor: float = 2.0) -> Any:  # which is in its own closure
-        return h * factor if depth == 0 else fold(h, depth - 1)
-
-    def step(x: Any) -> Any:
-        return fold(tg.scan(lambda h, row: count(h, fold(row)), np.zeros(2), x)[0])
-
-    x = normal(3, 2)
-    expected = step(tg.asarray(x))
-    assert turns == 3
-    fast = compiled(step)
     for _ in range(3):
-        np.testing.assert_array_equal(fast(x), expected)
-    assert turns > 3
+        for got, gradient in zip(fast(x), expected, strict=True):
+            np.testing.assert_allclose(got.numpy(), gradient, 1e-12)
 
 
 class Holder:
@@ -500,19 +467,156 @@ def test_what_has_changed_by_the_end_of_the_program_is_an_error_and_moves_nothin
         tg.compile(forward)(x)
 
 
-def test_a_count_of_calls_is_no_value_of_a_program() -> None:
+def counted(x: Any) -> Any:
     turn = 0
 
-    def step(x: Any) -> Any:
-        def counting(h: Any, row: Any) -> Any:
+    def counting(h: Any, row: Any) -> Any:
+        nonlocal turn
+        turn += 1
+        return h + row * turn, h
+
+    return tg.scan(counting, x[0], x)[0] * turn
+
+
+def passed_on(x: Any) -> Any:
+    now = x[0]
+
+    def before(h: Any) -> Any:
+        return np.tanh(h + now)
+
+    def body(h: Any, row: Any) -> Any:
+        nonlocal now
+        now = row
+        return before(h), h
+
+    return tg.scan(body, x[0], x)[0]
+
+
+def stopped_by_a_count(x: Any) -> Any:
+    turn = 0
+
+    def body(h: Any) -> Any:
+        nonlocal turn
+        turn += 1
+        return np.sin(h) * turn
+
+    return tg.while_loop(lambda h: turn < 4, body, x[0]) * turn
+
+
+def stopped_by_what_a_helper_keeps(x: Any) -> Any:
+    kept = x[0] * 0 + 8
+
+    def halve() -> None:
+        nonlocal kept
+        kept = kept / 2
+
+    def body(h: Any) -> Any:
+        halve()
+        return h + kept
+
+    return tg.while_loop(lambda h: kept.sum() > 1, body, x[0])
+
+
+def both_ways(x: Any) -> Any:
+    turn = 0
+
+    def one(h: Any) -> Any:
+        nonlocal turn
+        turn += 1
+        return h * turn
+
+    def other(h: Any) -> Any:
+        nonlocal turn
+        turn += 2
+        return h / turn
+
+    h = x[0]
+    for row in x:
+        h = tg.cond(row.sum() > 0, one, other, h)
+    return h
+
+
+def loop_in_a_loop(x: Any) -> Any:
+    def outer(h: Any, row: Any) -> Any:
+        turn = 0
+
+        def body(h: Any) -> Any:
             nonlocal turn
             turn += 1
-            return h + row * turn, h
+            return h + row * turn
 
+        return tg.while_loop(lambda h: turn < 3, body, h), h
+
+    return tg.scan(outer, x[0], x)[0]
+
+
+@pytest.mark.parametrize(
+    "function", [counted, passed_on, stopped_by_a_count, stopped_by_what_a_helper_keeps, both_ways]
+)
+def test_a_function_that_assigns_to_a_variable_around_it_is_refused(function: Any) -> None:
+    x = normal(4, 2)
+    expected = function(tg.asarray(x)).numpy()
+    with pytest.raises(tg.TraceError, match=r"assigns to '(turn|now|kept)'.* at .*test_control.py:\d+ cannot be in a"):
+        tg.compile(function)(x)
+    np.testing.assert_array_equal(function(tg.asarray(x)).numpy(), expected)
+
+
+def test_a_variable_that_was_assigned_to_while_tracing_is_as_it_was() -> None:
+    turn = 0
+
+    def counting(h: Any, row: Any) -> Any:
+        nonlocal turn
+        turn += 1
+        return h + row * turn, h
+
+    def step(x: Any) -> Any:
         return tg.scan(counting, np.zeros(2), x)[0]
 
-    with pytest.raises(tg.TraceError, match=r"by the end of the program.*gave other values"):
+    with pytest.raises(tg.TraceError, match="turn"):
         compiled(step)(normal(3, 2))
+    assert turn == 0
+    step(tg.asarray(normal(3, 2)))
+    assert turn == 3
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+def test_what_runs_inside_of_a_function_may_assign_to_its_variables(fuse: bool) -> None:
+    w = tg.tensor(normal(2), requires_grad=True)
+
+    def fold(h: Any, depth: int = 2, *, factor: float = 2.0) -> Any:  # which is in its own closure
+        return h * factor if depth == 0 else fold(h, depth - 1)
+
+    def step(x: Any) -> Any:
+        w.grad = None
+        y = fold(loop_in_a_loop(x * w))
+        (y**2).sum().backward()
+        return y.detach(), w.grad
+
+    fast = tg.compile(step, fuse=fuse)
+    for seed in range(4):
+        x = normal(4, 2, seed=seed)
+        for got, expected in zip(fast(x), step(tg.asarray(x)), strict=True):
+            np.testing.assert_allclose(got.numpy(), expected.numpy(), 1e-12)
+
+
+def test_a_compiled_function_is_a_part_of_what_runs_it() -> None:
+    w = tg.tensor(normal(2), requires_grad=True)
+
+    def cell(h: Any) -> Any:
+        return np.tanh(h * w)
+
+    def step(x: Any, inner: Any) -> Any:
+        w.grad = None
+        y = tg.scan(lambda h, row: (inner(h + row), h), np.zeros(2), x)[0]
+        y.sum().backward()
+        return y.detach(), w.grad
+
+    x = normal(3, 2)
+    inner = compiled(cell)
+    fast = compiled(lambda x: step(x, inner))
+    for _ in range(3):
+        bits(list(fast(x)), list(step(x, cell)))
+    assert not inner.programs
 
 
 def test_what_is_kept_from_the_first_call_is_the_same_value_later() -> None:
@@ -557,3 +661,38 @@ def test_methods_and_partial_functions_are_taken_as_they_are(kind: str) -> None:
     for _ in range(3):
         for got, gradient in zip(fast(x), expected, strict=True):
             np.testing.assert_array_equal(got.numpy(), gradient.numpy())
+
+
+def test_several_threads_replay_a_loop_that_uses_what_was_computed() -> None:
+    w = tg.tensor(normal(3, 3))
+
+    def step(x: Any) -> Any:
+        scale = tg.asarray(x) * 2
+
+        def cell(h: Any, row: Any) -> Any:
+            return np.tanh(h @ w + row * scale.sum()), h
+
+        return tg.scan(cell, np.zeros(3), x)[0]
+
+    fast = compiled(step)
+    inputs = [normal(4, 3, seed=k) for k in range(4)]
+    expected = [step(x).numpy() for x in inputs]
+    [fast(inputs[0]), fast(inputs[1])]
+    wrong: list[int] = []
+    at_once = threading.Barrier(len(inputs))
+
+    def work(place: int) -> None:
+        at_once.wait()
+        wrong.extend(place for _ in range(50) if not np.array_equal(np.asarray(fast(inputs[place])), expected[place]))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(place,)) for place in range(len(inputs))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []

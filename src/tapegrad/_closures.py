@@ -1,62 +1,76 @@
-"""Functions as they are now, to be run again later: Python looks up what a closure holds when it is used.
+"""What the variables around functions hold now, for when the functions run again.
 
-In `for w in weights: y = scan(lambda c, x: f(c, x, w), ...)` every function would have the last of the weights by then.
+Python looks up what a closure holds when it is used: in `for w in weights: y = scan(lambda c, x: f(c, x, w), ...)`
+every function would have the last of the weights by then.
 """
 
 from __future__ import annotations
 
-import dis
+import contextlib
 import functools
-from types import CellType, CodeType, FunctionType, MethodType
-from typing import Any
+from types import CellType, FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NOTHING = object()  # what a variable holds that was not assigned yet, or was deleted
 
 
-def as_now(function: Any) -> Any:
-    """The function with what its closure holds now, and the functions in there alike.
+class Surroundings:
+    """The variables around some functions, and around the functions in these: what they hold at this moment.
 
-    Variables that it writes itself stay shared with whoever else has them. A method or `functools.partial` is one of a
-    function as it is now; what else can be called is itself.
+    Those of methods, of `functools.partial` and of default arguments count; attributes, items and globals do not.
     """
-    return _as_now(function, {})
+
+    def __init__(self, *functions: Any) -> None:
+        held: dict[int, tuple[str, CellType, Any]] = {}
+        waiting = list(functions)
+        met: set[int] = set()
+        while waiting:
+            function = waiting.pop()
+            if id(function) in met or not callable(function):
+                continue
+            met.add(id(function))
+            if isinstance(function, FunctionType):
+                waiting += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+                for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+                    held[id(cell)] = name, cell, _content(cell)
+                    waiting.append(held[id(cell)][2])
+            elif isinstance(function, MethodType):
+                waiting.append(function.__func__)
+            elif isinstance(function, functools.partial):
+                waiting += [function.func, *function.args, *function.keywords.values()]
+            elif not isinstance(function, type):
+                waiting.append(type(function).__call__)
+        self._names = [name for name, _, _ in held.values()]
+        self._cells = [cell for _, cell, _ in held.values()]
+        self._then = [content for _, _, content in held.values()]
+        self.written: list[str] = []  # the variables that were others after the last block than before it
+
+    @contextlib.contextmanager
+    def as_then(self) -> Iterator[None]:
+        """Let the variables be in this block what they were, and what they are now after it."""
+        now = list(map(_content, self._cells))
+        self._put(self._then)
+        try:
+            yield
+        finally:
+            left = map(_content, self._cells)
+            pairs = zip(self._names, left, self._then, strict=True)
+            self.written = [name for name, content, then in pairs if content is not then]
+            self._put(now)
+
+    def _put(self, contents: list[Any]) -> None:
+        for cell, content in zip(self._cells, contents, strict=True):
+            if content is not _NOTHING:
+                cell.cell_contents = content
+            elif _content(cell) is not _NOTHING:
+                del cell.cell_contents
 
 
-def _as_now(function: Any, done: dict[int, Any]) -> Any:
-    if type(function) is functools.partial:
-        arguments = [_as_now(argument, done) for argument in function.args]
-        return functools.partial(_as_now(function.func, done), *arguments, **function.keywords)
-    if type(function) is MethodType:
-        return MethodType(_as_now(function.__func__, done), function.__self__)
-    if type(function) is not FunctionType or not function.__closure__:
-        return function
-    if id(function) in done:  # it is in its own closure
-        return done[id(function)]
-    code = function.__code__
-    shared = _written(code)
-    old = dict(zip(code.co_freevars, function.__closure__, strict=True))
-    cells = {name: cell if name in shared or _is_empty(cell) else CellType() for name, cell in old.items()}
-    closure = tuple(cells.values())
-    new = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, closure)
-    new.__kwdefaults__ = function.__kwdefaults__
-    new.__dict__.update(function.__dict__)
-    done[id(function)] = new
-    for name, cell in cells.items():
-        if cell is not old[name]:
-            cell.cell_contents = _as_now(old[name].cell_contents, done)
-    return new
-
-
-def _is_empty(cell: CellType) -> bool:
+def _content(cell: CellType) -> Any:
     try:
-        _ = cell.cell_contents
+        return cell.cell_contents
     except ValueError:
-        return True
-    return False
-
-
-def _written(code: CodeType) -> set[str]:
-    """The variables of enclosing functions that some code assigns to, itself or in functions inside."""
-    names = {step.argval for step in dis.get_instructions(code) if step.opname in ("STORE_DEREF", "DELETE_DEREF")}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _written(constant)
-    return names & set(code.co_freevars)
+        return _NOTHING

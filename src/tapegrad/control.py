@@ -11,12 +11,13 @@ and what comes to it from the outputs goes back in two entries, and rounds in ea
 from __future__ import annotations
 
 import contextlib
+import threading
 import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._closures import as_now
+from ._closures import Surroundings
 from ._pytree import contents, flatten, tree_map
 from ._tape import Entry, Tensor, Together, Tracer, mode, next_serial, wrap
 from .debug.where import user_line
@@ -46,7 +47,6 @@ def cond(predicate: Any, true_function: Callable[..., Any], false_function: Call
         )
     if mode.tracer is None or not isinstance(predicate, Tensor):
         return _run(true_function if predicate else false_function, operands)
-    true_function, false_function = as_now(true_function), as_now(false_function)
 
     def choose(predicate: Tensor, *operands: Any) -> Any:
         return (true_function if predicate else false_function)(*operands)
@@ -56,7 +56,8 @@ def cond(predicate: Any, true_function: Callable[..., Any], false_function: Call
         _same_kinds("cond: true_function and false_function", *results)
         return results
 
-    return _traced(mode.tracer, "cond", choose, both, (predicate, *operands))
+    around = Surroundings(true_function, false_function)
+    return _traced(mode.tracer, "cond", around, choose, both, (predicate, *operands))
 
 
 def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *state: Any) -> Any:
@@ -65,8 +66,6 @@ def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *state: 
     `state` are arrays and containers of them; `body` gives as many, in a tuple if there are several, of the same
     shapes and dtypes: ShapeError or DTypeError says where they are not.
     """
-    if mode.tracer is not None:
-        condition, body = as_now(condition), as_now(body)
 
     def step(state: tuple[Any, ...]) -> tuple[Any, ...]:
         result = body(*state)
@@ -84,7 +83,10 @@ def while_loop(condition: Callable[..., Any], body: Callable[..., Any], *state: 
         return step(state), holds
 
     start = tree_map(asarray, state)
-    result = _run(loop, start) if mode.tracer is None else _traced(mode.tracer, "while_loop", loop, once, start)
+    if mode.tracer is None:
+        result = _run(loop, start)
+    else:
+        result = _traced(mode.tracer, "while_loop", Surroundings(condition, body), loop, once, start)
     return result[0] if len(state) == 1 else result
 
 
@@ -98,8 +100,6 @@ def scan(function: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -
     if len(lengths) != 1 or not all(length and length[0] for length in lengths):
         raise ShapeError(f"scan: expected arrays of one length of at least 1, got {sorted(lengths)}")
     ((count,),) = lengths
-    if mode.tracer is not None:
-        function = as_now(function)
 
     def loop(carry: Any, xs: Any) -> tuple[Any, Any]:
         rows: list[list[Any]] = []
@@ -115,7 +115,10 @@ def scan(function: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -
         return loop(carry, xs), None
 
     start = tree_map(asarray, carry), tree_map(asarray, xs)
-    last, ys = _run(loop, start) if mode.tracer is None else _traced(mode.tracer, "scan", loop, every, start)
+    if mode.tracer is None:
+        last, ys = _run(loop, start)
+    else:
+        last, ys = _traced(mode.tracer, "scan", Surroundings(function), loop, every, start)
     return last, ys
 
 
@@ -162,15 +165,22 @@ def _containers(tree: Any) -> Any:
 
 
 def _traced(
-    tracer: Tracer, name: str, run: Callable[..., Any], sample: Callable[..., Any], arguments: tuple[Any, ...]
+    tracer: Tracer,
+    name: str,
+    around: Surroundings,
+    run: Callable[..., Any],
+    sample: Callable[..., Any],
+    arguments: tuple[Any, ...],
 ) -> Any:
     """`run(*arguments)` as one entry. `sample` takes the same, and uses all that `run` ever may.
 
     It gives what `run` may give, and what else it found. What the functions use besides their arguments becomes an
-    input of the entry, too: while they run, these Tensors have the values and the entries of that run.
+    input of the entry, too: while they run, these Tensors have the values and the entries of that run; and the
+    variables `around` the functions are what they are now.
     """
     if isinstance(tracer, _Seen):  # a part of another one's functions
-        sample(*arguments)
+        with around.as_then():
+            sample(*arguments)
         return _run(run, arguments)
     leaves, rebuild = flatten(arguments)
     places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
@@ -183,16 +193,21 @@ def _traced(
         return rebuild(every)
 
     seen = _Seen(name)
-    with _apart(seen, mode.recording):
+    with _apart(seen, mode.recording), around.as_then():
         found = sample(*filled(seen.given(operands)))
+    if around.written:
+        tracer.refuses(
+            f"a function of {name} that assigns to {around.written[0]!r}, a variable around it,",
+            "let it be a result, or a part of the state that goes from turn to turn",
+        )
     rebuild_output = flatten(found[0])[1]
-    tracer.verifies(_Again(name, seen.captured, operands, lambda given: sample(*filled(given)), found))
-    del found
     captured = seen.captured
+    tracer.verifies(_Again(name, around, captured, operands, lambda given: sample(*filled(given)), found))
+    del found
     count = len(operands)
 
     def call(*inputs: Tensor) -> list[Tensor]:
-        with _standing_for(captured, inputs[count:]):
+        with _standing_for(captured, inputs[count:], around):
             results = [asarray(y) for y in flatten(_run(run, filled(inputs[:count])))[0]]
             return [wrap(y._array, y._entry) for y in results]  # which stay as they are when the others go back
 
@@ -208,12 +223,14 @@ class _Again:
     def __init__(
         self,
         name: str,
+        around: Surroundings,
         captured: Sequence[Tensor],
         operands: Sequence[Tensor],
         function: Callable[[Sequence[Tensor]], Any],
         found: Any,
     ) -> None:
         self._name = name
+        self._around = around
         self._line = user_line()
         self._recording = mode.recording
         self._captured = captured
@@ -225,7 +242,7 @@ class _Again:
 
     def __call__(self) -> None:
         seen = _Seen(self._name)
-        with _apart(seen, self._recording), _standing_for(self._captured, self._values):
+        with _apart(seen, self._recording), _standing_for(self._captured, self._values, self._around):
             digests = _digests(self._function(seen.given(self._operands)))
             used = _natures(seen.captured)
         if digests != self._digests or used != self._used:
@@ -423,16 +440,23 @@ def _apart(tracer: Tracer | None, recording: bool) -> Iterator[None]:
         mode.set(*before[1:])
 
 
+_swapping = threading.RLock()
+
+
 @contextlib.contextmanager
-def _standing_for(captured: Sequence[Tensor], tensors: Sequence[Tensor]) -> Iterator[None]:
-    """Let the `captured` Tensors have the values and the entries of others in this block."""
-    before = [(tensor._array, tensor._entry) for tensor in captured]
-    inside, mode.inside_a_program = mode.inside_a_program, True
-    for tensor, other in zip(captured, tensors, strict=True):
-        tensor._array, tensor._entry = other._array, other._entry
-    try:
-        yield
-    finally:
-        mode.inside_a_program = inside
-        for tensor, (array, entry) in zip(captured, before, strict=True):
-            tensor._array, tensor._entry = array, entry
+def _standing_for(captured: Sequence[Tensor], tensors: Sequence[Tensor], around: Surroundings) -> Iterator[None]:
+    """Let the `captured` Tensors have the values and the entries of others in this block, in one thread at a time.
+
+    The variables `around` the functions that run in it are what they were when these were written down.
+    """
+    with _swapping, around.as_then():
+        before = [(tensor._array, tensor._entry) for tensor in captured]
+        inside, mode.inside_a_program = mode.inside_a_program, True
+        for tensor, other in zip(captured, tensors, strict=True):
+            tensor._array, tensor._entry = other._array, other._entry
+        try:
+            yield
+        finally:
+            mode.inside_a_program = inside
+            for tensor, (array, entry) in zip(captured, before, strict=True):
+                tensor._array, tensor._entry = array, entry

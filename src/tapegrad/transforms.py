@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import random
+from ._closures import Surroundings
 from ._number import Number
 from ._pytree import flatten, leaves_like
 from ._tape import UNWANTED, Entry, Tensor, Together, collect, cotangent, mode, next_serial, propagate, recording, wrap
@@ -356,8 +357,9 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with what its rules need recomputed in the backward pass instead of kept since the forward one.
 
     The result is an array, or a container of arrays. What the function uses besides its arguments gets its gradient
-    too. Random draws are repeated as they were; so must be everything else: the function may not depend on what
-    changes between the two passes. Where a recorded Tensor that it uses did, the backward pass raises BackwardError.
+    too. Random draws are repeated as they were, and variables around it have the values from then; so must be
+    everything else: the function may not depend on what changes between the two passes. Where a recorded Tensor that
+    it uses did, the backward pass raises BackwardError.
     """
 
     @functools.wraps(function)
@@ -373,6 +375,11 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             again, keywords = rebuild([wrap(x._array, x._entry) if type(x) is Tensor else x for x in frozen])
             return function(*again, **keywords)
 
+        def run_again() -> Any:
+            with around.as_then():
+                return run()
+
+        around = Surroundings(function)
         start = next_serial()
         outputs, rebuild_output = flatten(run())
         new = _written_since(start, outputs)
@@ -380,7 +387,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             return rebuild_output(outputs)
         parents = _reached_before(new.values(), start)
         given = {x._entry for x in frozen if isinstance(x, Tensor)}
-        recomputation = _Recomputation(run, draws, parents, [p for p in parents if p not in given])
+        recomputation = _Recomputation(run_again, draws, parents, [p for p in parents if p not in given])
         inputs = written(Op("checkpoint_inputs", run, broadcasts=False), parents, (), np.dtype(np.float64))
         inputs.watch = Together(recomputation.onward)
         first: dict[Entry, int] = {}  # a result that is there twice is one Tensor, as it is without the checkpoint

@@ -58,7 +58,7 @@ class Compiled:
         return [run.program for run in self._runs]
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        if mode.observers:  # a part of what is being traced, or somebody wants to see every op
+        if mode.observers or mode.inside_a_program:  # a part of one, or somebody wants to see every op
             return self._function(*arguments, **keywords)
         kinds: list[Any] = [mode.recording, get_default_dtype()]
         arrays: list[Any] = []
