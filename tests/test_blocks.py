@@ -555,7 +555,7 @@ def test_a_run_for_which_no_kernel_can_be_made_goes_on(monkeypatch):
     monkeypatch.setattr(blocks, "_WORTH", 0)
     x = drawn(200, 200)
     replay = Replay(needed(blocked(trace(lambda x: tg.exp(x) * x, x))))
-    with pytest.warns(RuntimeWarning, match="no kernel could be made of 2 elementwise steps"):
+    with pytest.warns(RuntimeWarning, match="no kernel could be made of elementwise steps"):
         first = replay([x])
     np.testing.assert_array_equal(first[0], replay([x])[0])
     np.testing.assert_allclose(first[0], np.exp(x) * x, rtol=1e-6)

@@ -242,8 +242,8 @@ class Blocks:
             self._kernel = fused.kernel(self._code, self._numbers[::CHUNK].tolist(), self._recycled is not None)
         except Exception as error:
             warnings.warn(
-                f"compile: no kernel could be made of {len(self._code)} elementwise steps ({error!r}), so they go on "
-                "step by step",
+                # The same text for all runs, so that Python shows it once.
+                f"compile: no kernel could be made of elementwise steps ({error!r}), so they go on step by step",
                 RuntimeWarning,
                 stacklevel=2,
             )
