@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,6 +16,9 @@ from static_runs import bits, compare
 import tapegrad as tg
 from tapegrad import nn
 from tapegrad.testing import check_gradients, strategies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def compiled(function: Any) -> Any:
@@ -678,21 +681,88 @@ def test_several_threads_replay_a_loop_that_uses_what_was_computed() -> None:
     inputs = [normal(4, 3, seed=k) for k in range(4)]
     expected = [step(x).numpy() for x in inputs]
     [fast(inputs[0]), fast(inputs[1])]
-    wrong: list[int] = []
-    at_once = threading.Barrier(len(inputs))
 
     def work(place: int) -> None:
-        at_once.wait()
-        wrong.extend(place for _ in range(50) if not np.array_equal(np.asarray(fast(inputs[place])), expected[place]))
+        for _ in range(50):
+            np.testing.assert_array_equal(np.asarray(fast(inputs[place])), expected[place])
+
+    together(*(functools.partial(work, place) for place in range(len(inputs))))
+
+
+def test_a_thread_that_records_is_not_disturbed_by_a_replay_in_another() -> None:
+    w = tg.tensor(normal(3), requires_grad=True)
+
+    def step(x: Any) -> Any:
+        with tg.no_grad():
+            return tg.scan(lambda h, row: (np.tanh(h * w + row), h), np.zeros(3), x)[0]
+
+    fast = compiled(step)
+    x = normal(4, 3)
+    expected = [fast(x).numpy(), fast(x).numpy()][0]
+
+    def replay() -> None:
+        for _ in range(100):
+            np.testing.assert_array_equal(fast(x).numpy(), expected)
+
+    def record() -> None:
+        for _ in range(3000):
+            w.grad = None
+            (w * 2).sum().backward()
+            assert w.grad.tolist() == [2, 2, 2]
+
+    together(replay, record)
+
+
+def test_variables_that_threads_share_are_what_they_were_in_each() -> None:
+    weights = [tg.tensor(normal(3, seed=k)) for k in range(3)]
+    x = normal(4, 3)
+    turn = threading.Lock()
+    w: Any = None
+
+    def cell(h: Any, row: Any) -> Any:
+        return np.tanh(h * w + row), h
+
+    def step(x: Any) -> Any:
+        nonlocal w
+        with turn:  # what the threads assign to themselves is theirs to guard
+            h = x[0]
+            for each in weights:
+                w = each
+                h = tg.scan(cell, h, x)[0]
+            w = None
+        return h
+
+    expected = step(x).numpy()
+
+    def work() -> None:
+        for _ in range(10):
+            fast = compiled(step)
+            for _ in range(4):
+                np.testing.assert_array_equal(np.asarray(fast(x)), expected)
+
+    together(work, work)
+
+
+def together(*work: Callable[[], None]) -> None:
+    """Do all of the work in threads that take turns as often as they can."""
+    errors: list[BaseException] = []
+    at_once = threading.Barrier(len(work))
+
+    def run(each: Callable[[], None]) -> None:
+        try:
+            at_once.wait()
+            each()
+        except BaseException as error:
+            errors.append(error)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        threads = [threading.Thread(target=work, args=(place,)) for place in range(len(inputs))]
+        threads = [threading.Thread(target=run, args=(each,)) for each in work]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     finally:
         sys.setswitchinterval(interval)
-    assert wrong == []
+    assert errors == []

@@ -11,13 +11,12 @@ and what comes to it from the outputs goes back in two entries, and rounds in ea
 from __future__ import annotations
 
 import contextlib
-import threading
 import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._closures import Surroundings
+from ._closures import Surroundings, swapping
 from ._pytree import contents, flatten, tree_map
 from ._tape import Entry, Tensor, Together, Tracer, mode, next_serial, wrap
 from .debug.where import user_line
@@ -440,23 +439,26 @@ def _apart(tracer: Tracer | None, recording: bool) -> Iterator[None]:
         mode.set(*before[1:])
 
 
-_swapping = threading.RLock()
-
-
 @contextlib.contextmanager
 def _standing_for(captured: Sequence[Tensor], tensors: Sequence[Tensor], around: Surroundings) -> Iterator[None]:
     """Let the `captured` Tensors have the values and the entries of others in this block, in one thread at a time.
 
     The variables `around` the functions that run in it are what they were when these were written down.
     """
-    with _swapping, around.as_then():
-        before = [(tensor._array, tensor._entry) for tensor in captured]
+    with swapping, around.as_then():
+        # What is itself stays: another thread may be recording what it computes with a parameter.
+        pairs = [
+            pair
+            for pair in zip(captured, tensors, strict=True)
+            if mode.recording or pair[0]._array is not pair[1]._array
+        ]
+        before = [(tensor, tensor._array, tensor._entry) for tensor, _ in pairs]
         inside, mode.inside_a_program = mode.inside_a_program, True
-        for tensor, other in zip(captured, tensors, strict=True):
+        for tensor, other in pairs:
             tensor._array, tensor._entry = other._array, other._entry
         try:
             yield
         finally:
             mode.inside_a_program = inside
-            for tensor, (array, entry) in zip(captured, before, strict=True):
+            for tensor, array, entry in before:
                 tensor._array, tensor._entry = array, entry

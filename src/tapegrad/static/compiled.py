@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._closures import swapping
 from .._dtype import get_default_dtype
 from .._pytree import contents, flatten
 from .._tape import Tensor, mode, wrap
@@ -67,7 +68,7 @@ class Compiled:
             _describe(keywords, kinds, arrays)
         run = self._found(kinds)
         if run is None:
-            with self._lock:
+            with swapping, self._lock:
                 run = self._found(kinds)  # another thread may have traced it meanwhile
                 if run is None:
                     run = _Run(self._function, kinds, self._fuse)
@@ -76,7 +77,7 @@ class Compiled:
                     return result
         if run.checked:
             return run.replayed(arrays)
-        with self._lock:
+        with swapping, self._lock:
             return run.replayed(arrays) if run.checked else run.check(arrays, arguments, keywords)
 
     def _found(self, kinds: list[Any]) -> _Run | None:
