@@ -68,7 +68,7 @@ class Compiled:
             _describe(keywords, kinds, arrays)
         run = self._found(kinds)
         if run is None:
-            with swapping, self._lock:
+            with swapping, self._lock:  # in this order everywhere: what runs again under the first may come here
                 run = self._found(kinds)  # another thread may have traced it meanwhile
                 if run is None:
                     run = _Run(self._function, kinds, self._fuse)
